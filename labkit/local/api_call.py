@@ -1,0 +1,105 @@
+"""What travels inside the local cloud: an HTTP request, the AWS call it turned out to be, its caller, and AWS's errors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+ACCOUNT_ID = "123456789012"
+
+CallerKind = Literal["administrator", "assumed-role", "service", "anonymous"]
+
+
+class Headers:
+    """HTTP headers: looked up whatever the case of the letters, listed as they were sent."""
+
+    __slots__ = ("_by_lower_name", "items")
+
+    def __init__(self, items: list[tuple[str, str]]) -> None:
+        self.items = items
+        self._by_lower_name = {name.lower(): value for name, value in items}
+
+    def get(self, name: str, default: str = "") -> str:
+        """Return the last value sent for *name*, or *default*."""
+        return self._by_lower_name.get(name.lower(), default)
+
+    def __contains__(self, name: str) -> bool:
+        return name.lower() in self._by_lower_name
+
+
+@dataclass(slots=True)
+class HttpRequest:
+    """One request as it arrived. *path* and *query* are raw, that is, still percent-encoded."""
+
+    method: str
+    path: str
+    query: str
+    headers: Headers
+    body: bytes = b""
+    source_ip: str = "127.0.0.1"
+
+    @property
+    def host(self) -> str:
+        """The Host header without its port, in lower case."""
+        host = self.headers.get("host").lower()
+        return host if host.endswith("]") else host.rsplit(":", 1)[0]
+
+
+@dataclass(slots=True)
+class HttpResponse:
+    """One answer. *stream* replaces *body* where the answer has no known end (server-sent events)."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    stream: AsyncIterator[bytes] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who makes a call: the administrator, a function wearing its role, an AWS service, or nobody known.
+
+    *arn* is what STS would answer; *role_arn* and *session_name* are set for an assumed role only.
+    """
+
+    kind: CallerKind
+    arn: str
+    account_id: str = ACCOUNT_ID
+    access_key_id: str = ""
+    principal_id: str = ""
+    role_arn: str = ""
+    session_name: str = ""
+
+
+@dataclass(slots=True)
+class ApiCall:
+    """One recognised AWS API call.
+
+    *service* is botocore's name (``"sqs"``), *operation* the API's (``"SendMessage"``) and *params* what
+    boto3 was given, with the keys and types of botocore's model (blobs are bytes, timestamps naive UTC datetimes).
+    """
+
+    service: str
+    operation: str
+    params: dict[str, Any]
+    region: str
+    caller: Caller
+    request_id: str
+    http: HttpRequest
+    protocol: str = "json"
+
+
+class AwsError(Exception):
+    """An error that reaches the client as AWS would send it: code, message, HTTP status, further members.
+
+    *code* is what boto3 shows as ``error.response["Error"]["Code"]``.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 400, **members: Any) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+        for name, value in members.items():
+            setattr(self, name, value)

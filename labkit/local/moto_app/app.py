@@ -1,0 +1,102 @@
+"""moto's backends, reached in moto's one worker thread and in its in-process mode: AWS's own URLs, no server."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import importlib
+import os
+import re
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+
+from moto import backends
+from moto.core.exceptions import HTTPException
+from moto.core.request import Request
+
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
+from labkit.local.moto_app.protocols import moto_request
+
+os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT_ID)
+
+T = TypeVar("T")
+
+MOTO_SERVICES = frozenset({"s3", "dynamodb", "dynamodbstreams", "iam", "logs", "apigateway", "cloudwatch", "kinesis"})
+
+
+class MotoApp:
+    """moto, reached through its one worker thread."""
+
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
+
+    async def run(self, function: Callable[..., T], *args: Any) -> T:
+        """Run *function* in moto's thread and return what it returns."""
+        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+
+    async def forward(self, call: ApiCall) -> HttpResponse:
+        """Let moto answer *call*.
+
+        Raises:
+            AwsError: moto has no such service or operation; the message names it.
+        """
+        if call.service not in MOTO_SERVICES:
+            raise not_implemented(call.service, call.operation)
+        return await self.run(_forward, call)
+
+    async def import_backends(self) -> None:
+        """Import the slow backends ahead of their first use."""
+        for service in ("s3", "dynamodb", "iam", "logs", "apigateway"):
+            await self.run(_routes_of, service)
+
+    def close(self) -> None:
+        """Let the worker thread end after what it is doing."""
+        self._thread.shutdown(wait=False, cancel_futures=True)
+
+
+def not_implemented(service: str, operation: str) -> AwsError:
+    """The error for a call that the local cloud cannot answer truthfully."""
+    return AwsError(
+        "NotImplemented",
+        f"The local cloud does not implement {service}:{operation}. What it implements stands in docs/local-cloud.md.",
+        501,
+    )
+
+
+def backend(service: str, region: str) -> Any:
+    """moto's backend of *service*; call it in moto's thread only."""
+    regions = backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
+    return regions["aws" if service in ("s3", "iam") else region]
+
+
+@functools.cache
+def _routes_of(service: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
+    module = "awslambda" if service == "lambda" else service.replace("-", "")
+    importlib.import_module(f"moto.{module}.responses")
+    urls = backend(service, "us-east-1").urls
+    return [(re.compile(pattern), handler) for pattern, handler in urls.items()]
+
+
+def _forward(call: ApiCall) -> HttpResponse:
+    host = {"dynamodbstreams": "streams.dynamodb", "cloudwatch": "monitoring"}.get(call.service, call.service)
+    base_url = "https://iam.amazonaws.com" if host == "iam" else f"https://{host}.{call.region}.amazonaws.com"
+    request = moto_request(call.http, base_url)
+    clean_url = base_url + call.http.path
+    for pattern, handler in _routes_of(call.service):
+        if pattern.match(clean_url):
+            return _answer(call, request, handler)
+    raise not_implemented(call.service, call.operation)
+
+
+def _answer(call: ApiCall, request: Request, handler: Callable[..., Any]) -> HttpResponse:
+    try:
+        status, headers, body = handler(request, request.raw_url, request.headers)
+    except HTTPException as error:
+        status, headers, body = error.code, dict(error.get_headers()), error.get_body()
+    except NotImplementedError as error:
+        raise not_implemented(call.service, call.operation) from error
+    if hasattr(body, "read"):
+        body = body.read()
+    texts = {str(name): str(value) for name, value in dict(headers).items() if str(name).lower() != "status"}
+    return HttpResponse(int(status), body.encode() if isinstance(body, str) else (body or b""), texts)

@@ -1,0 +1,176 @@
+"""Recognise a call from botocore's service models, and serialise its answer. Nothing here touches moto's state."""
+
+from __future__ import annotations
+
+import functools
+import json
+from typing import Any
+
+import moto.core.utils as moto_utils
+from botocore.awsrequest import AWSPreparedRequest
+from botocore.compat import HTTPHeaders
+from botocore.parsers import create_parser
+from moto.core.parse import PROTOCOL_PARSERS
+from moto.core.request import Request, determine_request_protocol, normalize_request
+from moto.core.routing import get_service_router
+from moto.core.serialize import ResponseSerializer, get_serializer_class
+from werkzeug.exceptions import NotFound
+
+from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+
+
+
+def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, request_id: str) -> ApiCall:
+    """Find out which operation of *service* a request is, and with which parameters.
+
+    Raises:
+        AwsError: ``UnknownOperationException`` when the service has no such operation, ``SerializationException``
+            when the body cannot be read.
+    """
+    if service_call := _recognise_json(http, service, region, caller, request_id):
+        return service_call
+    request = moto_request(http, f"https://{service}.{region}.amazonaws.com")
+    try:
+        operation, labels = get_service_router(service).match(request)
+    except (NotFound, NotImplementedError) as error:
+        raise AwsError(
+            "UnknownOperationException", f"No operation of {service} answers {http.method} {http.path}.", 404
+        ) from error
+    model = moto_utils.get_service_model(service)
+    protocol = determine_request_protocol(model, http.headers.get("content-type"))
+    parser = PROTOCOL_PARSERS[protocol](operation)
+    try:
+        params = parser.parse(
+            {
+                "method": http.method,
+                "values": request.values,
+                "headers": request.headers,
+                "body": request.data if protocol != "query" else b"",
+                "url_path": request.path,
+                "url_params": labels,
+            }
+        )
+    except Exception as error:  # the parsers raise whatever they trip over
+        raise _unreadable(service, operation.name, error) from error
+    return ApiCall(service, operation.name, params, region, caller, request_id, http, protocol)
+
+
+def _recognise_json(
+    http: HttpRequest, service: str, region: str, caller: Caller, request_id: str
+) -> ApiCall | None:
+    target = http.headers.get("x-amz-target")
+    if not target:
+        return None
+    model = moto_utils.get_service_model(service)
+    operation_name = target.rpartition(".")[2]
+    if operation_name not in model.operation_names:
+        raise AwsError("UnknownOperationException", f"{service} has no operation {operation_name!r}.", 400)
+    try:
+        body = json.loads(http.body or b"{}")
+        if not isinstance(body, dict):
+            raise ValueError("the body is no JSON object")
+        params = body
+        if _has_blob_or_timestamp(service, operation_name):
+            parser = PROTOCOL_PARSERS["json"](model.operation_model(operation_name))
+            params = parser.parse({"body": http.body, "headers": {}, "values": {}, "url_params": {}})
+    except Exception as error:  # json and the parser raise whatever they trip over
+        raise _unreadable(service, operation_name, error) from error
+    return ApiCall(service, operation_name, params, region, caller, request_id, http, "json")
+
+
+def _unreadable(service: str, operation: str, error: Exception) -> AwsError:
+    return AwsError("SerializationException", f"The request to {service}:{operation} cannot be read: {error}", 400)
+
+
+@functools.cache
+def _has_blob_or_timestamp(service: str, operation_name: str) -> bool:
+    """Whether an operation's input holds a type that JSON does not have, so that it must be converted."""
+    if service == "dynamodb":  # only moto reads its parameters, and from the body
+        return False
+    seen: set[str] = set()
+
+    def visit(shape: Any) -> bool:
+        if shape is None or shape.name in seen:
+            return False
+        seen.add(shape.name)
+        if shape.type_name in ("blob", "timestamp"):
+            return True
+        if shape.type_name == "structure":
+            return any(visit(member) for member in shape.members.values())
+        if shape.type_name == "list":
+            return visit(shape.member)
+        return shape.type_name == "map" and visit(shape.value)
+
+    return visit(moto_utils.get_service_model(service).operation_model(operation_name).input_shape)
+
+
+def serialise(call: ApiCall, result: dict[str, Any] | AwsError) -> HttpResponse:
+    """Turn the result of one of our services, or an error, into the answer that *call*'s protocol wants."""
+    model = moto_utils.get_service_model(call.service)
+    operation = model.operation_model(call.operation)
+    return _serialise(call.service, call.protocol, operation, result, call.request_id)
+
+
+def serialise_error(service: str, http: HttpRequest, error: AwsError, request_id: str) -> HttpResponse:
+    """Answer a request with *error* before its operation is known."""
+    model = moto_utils.get_service_model(service)
+    try:
+        protocol = determine_request_protocol(model, http.headers.get("content-type"))
+    except NotImplementedError:
+        protocol = str(model.protocol)
+    operation = model.operation_model(model.operation_names[0])
+    return _serialise(service, protocol, operation, error, request_id)
+
+
+def _serialise(
+    service: str, protocol: str, operation: Any, result: dict[str, Any] | AwsError, request_id: str
+) -> HttpResponse:
+    serializer: ResponseSerializer = get_serializer_class(service, protocol)(operation)
+    serializer.context.request_id = request_id
+    answer = serializer.serialize(result)
+    body = answer["body"]
+    headers = {name: str(value) for name, value in answer["headers"].items()}
+    status = int(answer["status_code"])
+    if isinstance(result, AwsError):
+        status = result.status
+        body, headers = _with_exact_code(body, headers, result, protocol)
+    headers["x-amzn-RequestId"] = request_id
+    return HttpResponse(status, body.encode() if isinstance(body, str) else body, headers)
+
+
+def _with_exact_code(
+    body: str | bytes, headers: dict[str, str], error: AwsError, protocol: str
+) -> tuple[str | bytes, dict[str, str]]:
+    """Keep the code and message of *error* where the model does not know them."""
+    if protocol not in ("json", "rest-json"):
+        return body, headers
+    fields = json.loads(body)
+    shape_name = fields.get("__type", error.code).rpartition("#")[2]
+    if shape_name in ("", "Exception", "AwsError"):
+        fields["__type"] = shape_name = error.code
+    if error.message:
+        fields.pop("Message", None)
+        fields["message"] = error.message
+    if protocol == "rest-json":
+        headers["X-Amzn-Errortype"] = shape_name
+    return json.dumps(fields), headers
+
+
+def parse_answer(call: ApiCall, response: HttpResponse) -> dict[str, Any]:
+    """Read an answer of moto back into what boto3 would return (``ResponseMetadata`` left out)."""
+    operation = moto_utils.get_service_model(call.service).operation_model(call.operation)
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    parsed = create_parser(call.protocol).parse(
+        {"status_code": response.status, "headers": headers, "body": response.body}, operation.output_shape
+    )
+    parsed.pop("ResponseMetadata", None)
+    return dict(parsed)
+
+
+def moto_request(http: HttpRequest, base_url: str) -> Request:
+    headers = HTTPHeaders()
+    for name, value in http.headers.items:
+        if name.lower() not in ("host", "transfer-encoding", "expect", "connection"):
+            headers[name] = value
+    url = base_url + http.path + (f"?{http.query}" if http.query else "")
+    return normalize_request(AWSPreparedRequest(http.method, url, headers, http.body, stream_output=False))

@@ -1,0 +1,89 @@
+"""Buckets and objects that moto keeps, for the features that need them without an API call."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from moto.s3.exceptions import MissingBucket
+
+from labkit.local.moto_app.app import MotoApp, backend
+
+
+@dataclass(frozen=True, slots=True)
+class StoredObject:
+    """An object: *body* bytes, *content_type*, *etag* with its quotes, user *metadata*, website redirect or ``""``."""
+
+    body: bytes
+    content_type: str
+    etag: str
+    metadata: dict[str, str]
+    last_modified: datetime
+    website_redirect: str = ""
+
+
+class Buckets:
+    """Reads and writes of moto's S3, each in moto's thread. What is not there is ``None``."""
+
+    def __init__(self, moto: MotoApp) -> None:
+        self._moto = moto
+
+    async def exists(self, bucket: str) -> bool:
+        """Whether the bucket exists."""
+        return await self._moto.run(_bucket, bucket) is not None
+
+    async def get_object(self, bucket: str, key: str) -> StoredObject | None:
+        """Return the newest version of an object."""
+        return await self._moto.run(_get_object, bucket, key)
+
+    async def put_object(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        """Store an object, as a service of AWS would.
+
+        Raises:
+            KeyError: The bucket does not exist.
+        """
+        await self._moto.run(_put_object, bucket, key, body, content_type)
+
+    async def policy(self, bucket: str) -> dict[str, Any] | None:
+        """Return the bucket policy as a dict."""
+        return await self._moto.run(_policy, bucket)
+
+
+def _bucket(name: str) -> Any:
+    try:
+        return backend("s3", "us-east-1").get_bucket(name)
+    except MissingBucket:
+        return None
+
+
+def _get_object(bucket: str, key: str) -> StoredObject | None:
+    if _bucket(bucket) is None:
+        return None
+    stored = backend("s3", "us-east-1").get_object(bucket, key)
+    if stored is None:
+        return None
+    metadata = {name.lower(): str(value) for name, value in (stored.metadata or {}).items()}
+    user = {name[11:]: value for name, value in metadata.items() if name.startswith("x-amz-meta-")}
+    return StoredObject(
+        body=stored.value,
+        content_type=metadata.get("content-type", "binary/octet-stream"),
+        etag=stored.etag,
+        metadata=user,
+        last_modified=stored.last_modified,
+        website_redirect=stored.website_redirect_location or "",
+    )
+
+
+def _put_object(bucket: str, key: str, body: bytes, content_type: str) -> None:
+    if _bucket(bucket) is None:
+        raise KeyError(bucket)
+    stored = backend("s3", "us-east-1").put_object(bucket, key, body)
+    stored.set_metadata({"Content-Type": content_type})
+
+
+def _policy(bucket: str) -> dict[str, Any] | None:
+    found = _bucket(bucket)
+    text = found.policy if found is not None else None
+    return json.loads(text) if text else None

@@ -48,11 +48,15 @@ class HttpRequest:
 
 @dataclass(slots=True)
 class HttpResponse:
-    """One answer. *stream* replaces *body* where the answer has no known end (server-sent events)."""
+    """One answer. *stream* replaces *body* where the answer has no known end (server-sent events).
+
+    *more_headers* holds the second and later values of a header that is sent more than once (``Set-Cookie``).
+    """
 
     status: int = 200
     body: bytes = b""
     headers: dict[str, str] = field(default_factory=dict)
+    more_headers: list[tuple[str, str]] = field(default_factory=list)
     stream: AsyncIterator[bytes] | None = None
 
 

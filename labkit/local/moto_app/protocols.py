@@ -174,3 +174,13 @@ def moto_request(http: HttpRequest, base_url: str) -> Request:
             headers[name] = value
     url = base_url + http.path + (f"?{http.query}" if http.query else "")
     return normalize_request(AWSPreparedRequest(http.method, url, headers, http.body, stream_output=False))
+
+
+def parse_error(call: ApiCall, response: HttpResponse) -> AwsError:
+    """Read the code and the message out of an error answer of moto."""
+    headers = {name.lower(): value for name, value in response.headers.items()}
+    parsed = create_parser(call.protocol).parse(
+        {"status_code": response.status, "headers": headers, "body": response.body}, None
+    )
+    error = parsed.get("Error", {})
+    return AwsError(error.get("Code", str(response.status)), error.get("Message", ""), response.status)

@@ -1,0 +1,160 @@
+"""``python -m labkit.local``: the local cloud as one process of its own.
+
+Exit codes: 0 ended on request, 2 could not start (the one line on stderr says why).
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import secrets
+import signal
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+import labkit
+from labkit.local.state_dir import AlreadyRunning, StateDir
+
+DEFAULT_PORT = 4566
+
+
+class CannotStart(Exception):
+    """Something outside the local cloud keeps it from starting; the message says what to do."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the local cloud until it is told to stop."""
+    options = _options(arguments)
+    try:
+        with StateDir(Path(options.state_dir)) as state_dir:
+            listener = _listen(options.host, options.port)
+            asyncio.run(_serve(options, state_dir, listener), loop_factory=_loop_factory())
+    except (CannotStart, AlreadyRunning) as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 0
+    return 0
+
+
+def _options(arguments: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m labkit.local", description="The local cloud of labkit.")
+    parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 picks a free one (default: %(default)s)")
+    parser.add_argument("--state-dir", default=".labkit", help="where keys, logs and mails live (default: %(default)s)")
+    parser.add_argument(
+        "--time-scale", type=float, default=60.0, help="divides the waits that AWS fixes (default: %(default)s)"
+    )
+    parser.add_argument("--smtp", metavar="HOST:PORT", help="a mail relay instead of the local cloud's own inbox")
+    parser.add_argument("--access-key", help="the administrator's access key (default: random per state directory)")
+    parser.add_argument("--secret-key", help="the administrator's secret key")
+    parser.add_argument("--max-environments", type=int, default=4, help="processes per function (default: %(default)s)")
+    parser.add_argument("--concurrency", type=int, default=1000, help="the account's concurrency (default: %(default)s)")
+    parser.add_argument("--allow-host", action="append", default=[], help="a further Host name to answer to")
+    options = parser.parse_args(arguments)
+    if options.time_scale <= 0:
+        parser.error("--time-scale must be greater than 0")
+    if bool(options.access_key) != bool(options.secret_key):
+        parser.error("--access-key and --secret-key go together")
+    return options
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":  # on Windows this option would let two servers share the port
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise CannotStart(
+            f"the local cloud cannot listen on {host}:{port} ({error.strerror}); choose another: labkit up --port 0"
+        ) from error
+    return listener
+
+
+def _loop_factory() -> Any:
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.new_event_loop
+
+
+async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: socket.socket) -> None:
+    from labkit.local.wiring import Settings, build
+
+    port = listener.getsockname()[1]
+    keys = state_dir.administrator_keys(options.access_key, options.secret_key)
+    settings = Settings(
+        endpoint=f"http://{_in_url(options.host)}:{port}",
+        state_dir=state_dir.path,
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        token=secrets.token_urlsafe(24),
+        time_scale=options.time_scale,
+        smtp=options.smtp or os.environ.get("LABKIT_SMTP_URL", "").removeprefix("smtp://") or None,
+        max_environments=options.max_environments,
+        concurrency=options.concurrency,
+        allowed_hosts=frozenset(host.lower() for host in options.allow_host),
+    )
+    stop = asyncio.Event()
+    cloud = build(settings, stop=stop.set)
+    config = uvicorn.Config(
+        cloud.server, http="httptools", ws="none", lifespan="off", log_level="error", access_log=False,
+        timeout_graceful_shutdown=1, timeout_keep_alive=75, server_header=False,
+    )  # fmt: skip
+    server = uvicorn.Server(config)
+    server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]
+    with contextlib.suppress(NotImplementedError):  # Windows has no signal handlers on the loop: Ctrl-C interrupts
+        for name in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(name, stop.set)
+    serving = asyncio.create_task(_serve_without_signals(server, listener))
+    await cloud.start()
+    while not server.started and not serving.done():
+        await asyncio.sleep(0.005)
+    state_dir.write_local_json({**cloud.description(), "pid": os.getpid(), "port": port, "version": labkit.__version__})
+    print(f"labkit's local cloud is ready on {settings.endpoint} (pid {os.getpid()})", flush=True)
+    idle = asyncio.create_task(_stop_when_idle(cloud.server, stop))
+    await stop.wait()
+    idle.cancel()
+    state_dir.remove_local_json()
+    server.should_exit = True
+    await asyncio.wait_for(cloud.close(), 2)
+    server.force_exit = True
+    await serving
+
+
+async def _serve_without_signals(server: uvicorn.Server, listener: socket.socket) -> None:
+    await server._serve([listener])  # Server.serve() would take over the signals
+
+
+async def _stop_when_idle(server: Any, stop: asyncio.Event) -> None:
+    seconds = float(os.environ.get("LABKIT_IDLE_EXIT") or 0)
+    if seconds <= 0:
+        return
+    seen, since = -1, time.monotonic()
+    while True:
+        if server.requests != seen:
+            seen, since = server.requests, time.monotonic()
+        elif time.monotonic() - since >= seconds:
+            print(f"no request for {seconds:g} s (LABKIT_IDLE_EXIT): ending", flush=True)
+            return stop.set()
+        await asyncio.sleep(min(seconds / 4, 5))
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,140 @@
+"""The way of one API call: verify, recognise, authorise, hand to its owner, answer, and tell who watches.
+
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+"""
+
+from __future__ import annotations
+
+import inspect
+import time
+import traceback
+import uuid
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from botocore.exceptions import UnknownServiceError
+
+from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+from labkit.local.moto_app.protocols import parse_error, recognise, serialise, serialise_error
+
+Operations = Mapping[str, Callable[[ApiCall], Any]]
+Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
+Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
+Observer = Callable[[ApiCall, dict[str, Any] | None, AwsError | None], None]
+
+# The name a request is signed with, where it is not the name that boto3 gives the service.
+BOTO3_NAMES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "states": "stepfunctions"}
+
+
+class Gateway:
+    """Answer API calls: each service belongs to us (*owners*) or to moto (*forward*).
+
+    *interceptors* stand before single operations of moto's services: they add what moto leaves out.
+    """
+
+    def __init__(
+        self,
+        *,
+        owners: Mapping[str, Operations],
+        forward: Forward,
+        interceptors: Mapping[tuple[str, str], Interceptor],
+        identify: Callable[[HttpRequest], tuple[Caller, str, str]],
+        authorise: Callable[[ApiCall], Awaitable[None]],
+        observers: list[Observer],
+        emit: Callable[..., None],
+    ) -> None:
+        self._owners = owners
+        self._forward = forward
+        self._interceptors = interceptors
+        self._identify = identify
+        self._authorise = authorise
+        self._observers = observers
+        self._emit = emit
+
+    async def handle(self, http: HttpRequest) -> HttpResponse:
+        """Answer one signed request, whatever happens, as AWS would."""
+        started = time.perf_counter()
+        request_id = str(uuid.uuid4())
+        service, call = "s3", None
+        result: dict[str, Any] | None = None
+        error: AwsError | None = None
+        try:
+            service = service_of(http) or "s3"
+            caller, region, service = self._identify_service(http)
+            call = recognise(http, service, region=region, caller=caller, request_id=request_id)
+            await self._authorise(call)
+            result, response = await self._answer(call)
+        except AwsError as refused:
+            error = refused
+            response = serialise(call, refused) if call else self._refuse(service, http, refused, request_id)
+        except Exception as broken:  # the border of the local cloud: nothing may end a connection without an answer
+            error = _internal_failure(broken, self._emit)
+            response = serialise(call, error) if call else self._refuse(service, http, error, request_id)
+        if call:
+            if error is None and response.status >= 400:
+                error = parse_error(call, response)
+            self._tell(call, result, error, response.status, started)
+        else:
+            self._emit("refused", path=http.path, status=response.status, error=error.code if error else "")
+        return response
+
+    def _identify_service(self, http: HttpRequest) -> tuple[Caller, str, str]:
+        caller, region, signing_name = self._identify(http)
+        service = BOTO3_NAMES.get(signing_name, signing_name)
+        if service == "dynamodb" and http.headers.get("x-amz-target").startswith("DynamoDBStreams"):
+            service = "dynamodbstreams"
+        return caller, region, service
+
+    async def _answer(self, call: ApiCall) -> tuple[dict[str, Any] | None, HttpResponse]:
+        operations = self._owners.get(call.service)
+        if operations is None:
+            interceptor = self._interceptors.get((call.service, call.operation))
+            if interceptor is not None:
+                return None, await interceptor(call, self._forward)
+            return None, await self._forward(call)
+        operation = operations.get(call.operation)
+        if operation is None:
+            return None, await self._forward(call)  # moto does not hold this service: the forwarder names what is missing
+        result = operation(call)
+        if inspect.isawaitable(result):
+            result = await result
+        return result, serialise(call, result or {})
+
+    def _refuse(self, service: str, http: HttpRequest, error: AwsError, request_id: str) -> HttpResponse:
+        try:
+            return serialise_error(service, http, error, request_id)
+        except UnknownServiceError:
+            return serialise_error("sts", http, error, request_id)
+
+    def _tell(
+        self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None, status: int, started: float
+    ) -> None:
+        self._emit(
+            "api",
+            service=call.service,
+            operation=call.operation,
+            status=status,
+            error=error.code if error else "",
+            milliseconds=(time.perf_counter() - started) * 1000,
+            caller=call.caller.session_name or call.caller.kind,
+        )
+        for observer in self._observers:
+            observer(call, result, error)
+
+
+def service_of(http: HttpRequest) -> str:
+    """Return the name of the service that an unverified request says it is for, or ``""``."""
+    authorization = http.headers.get("authorization")
+    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
+    return BOTO3_NAMES.get(scope[3], scope[3]) if len(scope) == 5 else ""
+
+
+def _internal_failure(broken: Exception, emit: Callable[..., None]) -> AwsError:
+    if isinstance(broken, UnknownServiceError):
+        return AwsError("NotImplemented", f"The local cloud does not know this service: {broken}", 501)
+    emit("labkit is broken", traceback="".join(traceback.format_exception(broken)))
+    return AwsError(
+        "InternalFailure",
+        f"The local cloud itself failed ({type(broken).__name__}); this is a bug of labkit, and `labkit logs` shows where.",
+        500,
+    )

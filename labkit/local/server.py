@@ -1,0 +1,144 @@
+"""HTTP in, HTTP out: which part of the local cloud an address belongs to, and who may reach it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+from labkit.local.api_call import Headers, HttpRequest, HttpResponse
+
+EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?")
+USER_REQUEST = re.compile(r"/restapis/(?P<api>[^/]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?")
+WEBSITE = re.compile(r"/_aws/s3-website/(?P<bucket>[^/]+)(?:/(?P<key>.*))?")
+EXECUTE_API_HOST = re.compile(r"(?P<api>[a-z0-9]+)\.execute-api\..+")
+WEBSITE_HOST = re.compile(r"(?P<bucket>.+)\.s3-website[.-].+")
+LOOPBACK = re.compile(r"(.+\.)?localhost|127\.0\.0\.1|\[::1\]")
+LONGEST_BODY = 6 * 1024**3
+
+Page = Callable[[HttpRequest, dict[str, str]], Awaitable[HttpResponse]]
+
+
+@dataclass(frozen=True, slots=True)
+class Routes:
+    """Where requests go: *pages* are labkit's own (exact path), *open_pages* those that need no token."""
+
+    api_call: Callable[[HttpRequest], Awaitable[HttpResponse]]
+    execute_api: Callable[[HttpRequest, str, str, str], Awaitable[HttpResponse]]
+    website: Callable[[HttpRequest, str, str], Awaitable[HttpResponse]]
+    pages: Mapping[str, Page]
+    open_pages: Mapping[str, Page]
+    token: str
+    allowed_hosts: frozenset[str]
+
+
+class Server:
+    """The ASGI application."""
+
+    def __init__(self, routes: Routes) -> None:
+        self._routes = routes
+        self.requests = 0
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """Answer one request of ASGI."""
+        if scope["type"] != "http":
+            raise RuntimeError(f"the local cloud does not speak {scope['type']}")
+        self.requests += 1
+        request = await _read(scope, receive)
+        response = await self._route(request) if request is not None else _too_large()
+        await _write(scope["method"], response, send)
+
+    async def _route(self, request: HttpRequest) -> HttpResponse:
+        routes, path, host = self._routes, request.path, request.host
+        if path.startswith("/_labkit/"):
+            return await self._labkit_page(request) if self._is_loopback(host) else _wrong_host(host)
+        if found := EXECUTE_API.fullmatch(path) or USER_REQUEST.fullmatch(path):
+            return await routes.execute_api(request, found["api"], found["stage"], found["path"] or "/")
+        if found := WEBSITE.fullmatch(path):
+            return await routes.website(request, unquote(found["bucket"]), found["key"] or "")
+        if found := EXECUTE_API_HOST.fullmatch(host):
+            _, stage, rest = [*path.split("/", 2), "", ""][:3]
+            return await routes.execute_api(request, found["api"], stage, "/" + rest)
+        if found := WEBSITE_HOST.fullmatch(host):
+            return await routes.website(request, found["bucket"], path.removeprefix("/"))
+        if not self._is_loopback(host):
+            return _wrong_host(host)
+        return await routes.api_call(request)
+
+    def _is_loopback(self, host: str) -> bool:
+        return LOOPBACK.fullmatch(host) is not None or host in self._routes.allowed_hosts
+
+    async def _labkit_page(self, request: HttpRequest) -> HttpResponse:
+        query = dict(parse_qsl(request.query, keep_blank_values=True))
+        if page := self._routes.open_pages.get(request.path):
+            return await page(request, query)
+        token = request.headers.get("x-labkit-token") or query.get("token", "")
+        if token != self._routes.token:
+            return _text(403, "This page needs the token of the local cloud: open the link that labkit prints.")
+        if page := self._routes.pages.get(request.path):
+            return await page(request, query)
+        return _text(404, f"The local cloud has no page {request.path}.")
+
+
+def _wrong_host(host: str) -> HttpResponse:
+    return _text(
+        403,
+        f"The local cloud does not answer to the name {host!r}. Use 127.0.0.1 or localhost, "
+        f"or start it with: labkit up --allow-host {host}",
+    )
+
+
+def _too_large() -> HttpResponse:
+    return _text(413, "The request body is larger than the local cloud accepts.")
+
+
+def _text(status: int, text: str) -> HttpResponse:
+    return HttpResponse(status, text.encode() + b"\n", {"Content-Type": "text/plain; charset=utf-8"})
+
+
+async def _read(scope: dict[str, Any], receive: Any) -> HttpRequest | None:
+    chunks: list[bytes] = []
+    length = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            break
+        chunks.append(message.get("body", b""))
+        length += len(chunks[-1])
+        if length > LONGEST_BODY:
+            return None
+        if not message.get("more_body"):
+            break
+    headers = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
+    client = scope.get("client")
+    return HttpRequest(
+        method=scope["method"],
+        path=scope["raw_path"].decode("latin-1") or "/",
+        query=scope["query_string"].decode("latin-1"),
+        headers=headers,
+        body=chunks[0] if len(chunks) == 1 else b"".join(chunks),
+        source_ip=client[0] if client else "127.0.0.1",
+    )
+
+
+async def _write(method: str, response: HttpResponse, send: Any) -> None:
+    headers = dict(response.headers)
+    names = {name.lower() for name in headers}
+    if response.stream is None and "content-length" not in names and response.status not in (204, 304):
+        headers["Content-Length"] = str(len(response.body))
+    raw = [
+        (name.encode("latin-1"), value.encode("latin-1", "replace"))
+        for name, value in headers.items()
+        if name.lower() not in ("connection", "transfer-encoding", "server")
+    ]
+    raw += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.more_headers]
+    await send({"type": "http.response.start", "status": response.status, "headers": raw})
+    if response.stream is None:
+        body = b"" if method == "HEAD" else response.body
+        await send({"type": "http.response.body", "body": body})
+        return
+    async for chunk in response.stream:
+        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    await send({"type": "http.response.body", "body": b""})

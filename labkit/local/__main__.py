@@ -36,7 +36,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with StateDir(Path(options.state_dir)) as state_dir:
             listener = _listen(options.host, options.port)
-            asyncio.run(_serve(options, state_dir, listener), loop_factory=_loop_factory())
+            with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+                runner.run(_serve(options, state_dir, listener))
     except (CannotStart, AlreadyRunning) as error:
         print(error, file=sys.stderr)
         return 2

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-import psutil
+from filelock import FileLock, Timeout
 
 
 class AlreadyRunning(Exception):
@@ -30,7 +30,7 @@ class StateDir:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self._lock = self.path / "lock"
+        self._lock = FileLock(self.path / "lock")
 
     def __enter__(self) -> StateDir:
         try:
@@ -44,26 +44,24 @@ class StateDir:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
-        self.remove_local_json()
-        self._lock.unlink(missing_ok=True)
+        if self._lock.is_locked:
+            self.remove_local_json()
+        self._lock.release()
 
     def _take_lock(self) -> None:
-        for _ in range(2):
-            try:
-                descriptor = os.open(self._lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-            except FileExistsError:
-                owner = _owner(self._lock)
-                if owner is not None:
-                    raise AlreadyRunning(
-                        f"a local cloud (pid {owner}) already runs on {self.path}; "
-                        "use it, end it with `labkit down`, or give another --state-dir"
-                    ) from None
-                self._lock.unlink(missing_ok=True)  # its owner was killed
-                continue
-            with os.fdopen(descriptor, "w") as lock:
-                lock.write(f"{os.getpid()} {psutil.Process().create_time()}")
-            return
-        raise AlreadyRunning(f"another local cloud is starting on {self.path}; use that one")
+        try:
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise AlreadyRunning(
+                f"a local cloud already runs on {self.path}{self._owner()}; "
+                "use it, end it with `labkit down`, or give another --state-dir"
+            ) from None
+
+    def _owner(self) -> str:
+        try:
+            return f" (pid {json.loads((self.path / 'local.json').read_text(encoding='utf-8'))['pid']})"
+        except (OSError, ValueError, KeyError):
+            return ""
 
     def administrator_keys(self, access_key: str | None, secret_key: str | None) -> Keys:
         """Return the given keys, else those kept in the directory, else new random ones (and keep them)."""
@@ -86,15 +84,6 @@ class StateDir:
     def remove_local_json(self) -> None:
         """Say that the local cloud is gone."""
         (self.path / "local.json").unlink(missing_ok=True)
-
-
-def _owner(lock: Path) -> int | None:
-    try:
-        pid, created = lock.read_text(encoding="utf-8").split()
-        process = psutil.Process(int(pid))
-        return int(pid) if abs(process.create_time() - float(created)) < 1 else None
-    except (OSError, ValueError, psutil.Error):
-        return None
 
 
 def _write_private(path: Path, fields: dict[str, Any]) -> None:

@@ -19,6 +19,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 import json
 import os
 import time
+from decimal import Decimal
 
 import boto3
 
@@ -33,7 +34,7 @@ def lambda_handler(event, context):
     for record in event["Records"]:
         try:
             item = item_of(record["body"])
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError) as error:
             print(json.dumps({"messageId": record["messageId"], "step": "unreadable", "error": repr(error)}))
             failures.append({"itemIdentifier": record["messageId"]})
             continue
@@ -48,11 +49,10 @@ def item_of(body):
     """Return a visit as a DynamoDB item: every value typed, the price as a number."""
     visit = json.loads(body)
     item = {name: {"S": value.strip()} for name, value in visit.items()}
-    item["PricePerUnit"] = {"N": visit["PricePerUnit"]}
-    for name in ("ProductVisitKey", "TimeOfVisit"):
-        if not item[name]["S"]:
-            raise ValueError(f"{name} is empty")
-    return item
+    price = Decimal(visit["PricePerUnit"])
+    if not (price.is_finite() and visit["ProductVisitKey"].strip() and visit["TimeOfVisit"].strip()):
+        raise ValueError("the price is no number, or the key or the time is empty")
+    return {**item, "PricePerUnit": {"N": f"{price:f}"}}
 
 
 def store(items):

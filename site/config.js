@@ -1,0 +1,2 @@
+// Where the form sends a visit. Empty: no API is connected yet. Written anew when the API exists.
+export const apiUrl = "";

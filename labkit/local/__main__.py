@@ -20,7 +20,7 @@ from typing import Any
 
 import uvicorn
 
-import labkit
+from labkit import __version__
 from labkit.local.state_dir import AlreadyRunning, StateDir
 
 DEFAULT_PORT = 4566
@@ -123,7 +123,7 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
     await cloud.start()
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
-    state_dir.write_local_json({**cloud.description(), "pid": os.getpid(), "port": port, "version": labkit.__version__})
+    state_dir.write_local_json({**cloud.description(), "pid": os.getpid(), "port": port, "version": __version__})
     print(f"labkit's local cloud is ready on {settings.endpoint} (pid {os.getpid()})", flush=True)
     idle = asyncio.create_task(_stop_when_idle(cloud.server, stop))
     await stop.wait()

@@ -13,7 +13,7 @@ from typing import Any
 from labkit.local.api_call import AwsError
 
 LARGEST_BATCH = 1_048_576
-FORBIDDEN = re.compile("[^\t\n\r -퟿-�\U00010000-\U0010ffff]")
+FORBIDDEN = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
 
 
 def md5_of_body(body: str) -> str:

@@ -1,0 +1,99 @@
+"""Which IAM action an API operation needs, and on which resource.
+
+https://docs.aws.amazon.com/service-authorization/latest/reference/
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.local.api_call import ACCOUNT_ID, ApiCall
+
+ACTION_NAMES = {
+    ("s3", "HeadObject"): "GetObject",
+    ("s3", "ListObjects"): "ListBucket",
+    ("s3", "ListObjectsV2"): "ListBucket",
+    ("s3", "HeadBucket"): "ListBucket",
+    ("s3", "DeleteObjects"): "DeleteObject",
+    ("s3", "CopyObject"): "PutObject",
+    ("s3", "CreateMultipartUpload"): "PutObject",
+    ("s3", "UploadPart"): "PutObject",
+    ("s3", "CompleteMultipartUpload"): "PutObject",
+    ("sqs", "SendMessageBatch"): "SendMessage",
+    ("sqs", "DeleteMessageBatch"): "DeleteMessage",
+    ("sqs", "ChangeMessageVisibilityBatch"): "ChangeMessageVisibility",
+    ("sns", "PublishBatch"): "Publish",
+    ("lambda", "Invoke"): "InvokeFunction",
+}
+PREFIXES = {"dynamodbstreams": "dynamodb", "cloudwatch": "cloudwatch"}
+
+
+def action_of(call: ApiCall) -> str:
+    """Return the IAM action of a call, such as ``"s3:ListBucket"``."""
+    name = ACTION_NAMES.get((call.service, call.operation), call.operation)
+    return f"{PREFIXES.get(call.service, call.service)}:{name}"
+
+
+def resources_of(call: ApiCall) -> list[str]:
+    """Return the ARNs a call acts on; ``["*"]`` where an operation has no resource of its own."""
+    found = RESOURCES.get(call.service)
+    arns = found(call.params, f"{call.region}:{ACCOUNT_ID}") if found else []
+    return [arn for arn in arns if arn] or ["*"]
+
+
+def _s3(params: dict[str, Any], _: str) -> list[str]:
+    bucket = params.get("Bucket")
+    if not bucket:
+        return []
+    arn = f"arn:aws:s3:::{bucket}"
+    if isinstance(params.get("Delete"), dict):
+        return [f"{arn}/{item['Key']}" for item in params["Delete"].get("Objects", [])]
+    return [f"{arn}/{params['Key']}" if params.get("Key") else arn]
+
+
+def _sqs(params: dict[str, Any], place: str) -> list[str]:
+    name = params.get("QueueName") or str(params.get("QueueUrl") or "").rstrip("/").rpartition("/")[2]
+    return [f"arn:aws:sqs:{place}:{name}"] if name else []
+
+
+def _dynamodb(params: dict[str, Any], place: str) -> list[str]:
+    if params.get("StreamArn"):
+        return [params["StreamArn"]]
+    names = [params.get("TableName")]
+    if isinstance(params.get("RequestItems"), dict):
+        names = list(params["RequestItems"])
+    for item in params.get("TransactItems") or []:
+        names += [part.get("TableName") for part in item.values()]
+    suffix = f"/index/{params['IndexName']}" if params.get("IndexName") else ""
+    return [n if str(n).startswith("arn:") else f"arn:aws:dynamodb:{place}:table/{n}{suffix}" for n in names if n]
+
+
+def _sns(params: dict[str, Any], place: str) -> list[str]:
+    return [params.get("TopicArn") or (f"arn:aws:sns:{place}:{params['Name']}" if params.get("Name") else "")]
+
+
+def _lambda(params: dict[str, Any], place: str) -> list[str]:
+    name = str(params.get("FunctionName") or "")
+    return [name if name.startswith("arn:") else f"arn:aws:lambda:{place}:function:{name}"] if name else []
+
+
+def _logs(params: dict[str, Any], place: str) -> list[str]:
+    group, stream = params.get("logGroupName"), params.get("logStreamName")
+    return [f"arn:aws:logs:{place}:log-group:{group}:log-stream:{stream or ''}"] if group else []
+
+
+def _events(params: dict[str, Any], place: str) -> list[str]:
+    name = params.get("Name") or params.get("Rule")
+    return [f"arn:aws:events:{place}:rule/{name}"] if name else [f"arn:aws:events:{place}:event-bus/default"]
+
+
+RESOURCES = {
+    "s3": _s3,
+    "sqs": _sqs,
+    "dynamodb": _dynamodb,
+    "dynamodbstreams": _dynamodb,
+    "sns": _sns,
+    "lambda": _lambda,
+    "logs": _logs,
+    "events": _events,
+}

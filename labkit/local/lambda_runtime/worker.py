@@ -1,0 +1,264 @@
+"""The process of an execution environment: a client of the Lambda Runtime API that runs a Python handler.
+
+Run by path, with the standard library only: ``python -I -S worker.py SITE_PACKAGES``. It ends when its stdin closes.
+Output goes line by line to stdout; a zero byte inside a line stands for a line break of the same log event, and a
+line that begins with byte 1 says that the output of an invocation is complete.
+
+https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
+"""
+
+import sys
+
+SITE_PACKAGES = sys.argv[1] if len(sys.argv) > 1 else ""
+
+import http.client  # noqa: E402
+import importlib  # noqa: E402
+import io  # noqa: E402
+import json  # noqa: E402
+import logging  # noqa: E402
+import os  # noqa: E402
+import socket  # noqa: E402
+import threading  # noqa: E402
+import time  # noqa: E402
+import traceback  # noqa: E402
+from decimal import Decimal  # noqa: E402
+
+NBSP = "\u00a0"
+API = "/2018-06-01/runtime"
+
+
+class Output(io.TextIOBase):
+    """stdout and stderr of the handler: every line is one log event, written at once."""
+
+    def __init__(self, file):
+        """Write to *file*, a binary one."""
+        self._file, self._lock, self._rest = file, threading.Lock(), ""
+
+    def writable(self):
+        """Say yes."""
+        return True
+
+    def write(self, text):
+        """Write the complete lines of *text* and keep the rest."""
+        with self._lock:
+            *lines, self._rest = (self._rest + text).split("\n")
+            if lines:
+                self._file.write("".join(f"{line}\n" for line in lines).encode("utf-8", "replace"))
+                self._file.flush()
+        return len(text)
+
+    def event(self, text):
+        """Write *text* as one log event, whatever line breaks it has."""
+        self.flush()
+        self.write(text.replace("\n", "\0") + "\n")
+
+    def flush(self):
+        """Write the rest of an unfinished line."""
+        with self._lock:
+            if self._rest:
+                self._file.write(f"{self._rest}\n".encode("utf-8", "replace"))
+                self._rest = ""
+            self._file.flush()
+
+
+class LogHandler(logging.Handler):
+    """The handler that Lambda puts on the root logger."""
+
+    def __init__(self, output):
+        """Write to *output*."""
+        super().__init__()
+        self._output = output
+        formatter = logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s")
+        formatter.default_time_format = "%Y-%m-%dT%H:%M:%S"
+        formatter.datefmt = "%Y-%m-%dT%H:%M:%S"
+        formatter.converter = time.gmtime
+        self.setFormatter(formatter)
+
+    def emit(self, record):
+        """Write one record as one log event."""
+        record.aws_request_id = Context.current_request_id
+        self._output.event(self.format(record))
+
+
+class Identity:
+    """Cognito's identity; empty here, as it is for every caller without one."""
+
+    cognito_identity_id = None
+    cognito_identity_pool_id = None
+
+
+class Context:
+    """What a handler learns about its invocation."""
+
+    current_request_id = ""
+
+    def __init__(self, headers):
+        """Read the headers of the Runtime API."""
+        self.aws_request_id = Context.current_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
+        self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
+        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
+        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
+        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
+        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
+        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.identity = Identity()
+        self.client_context = None
+        self.tenant_id = None
+        self._deadline_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
+
+    def get_remaining_time_in_millis(self):
+        """Return the milliseconds left, never less than 0."""
+        return max(0, int(self._deadline_ms - time.time() * 1000))
+
+    def log(self, message):
+        """Write to the log."""
+        sys.stdout.write(str(message))
+
+
+class RuntimeApi:
+    """One kept-alive connection to the Runtime API."""
+
+    def __init__(self):
+        """Find the address in the environment."""
+        host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
+        self._connection = http.client.HTTPConnection(host, int(port))
+        self._connection.connect()
+        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+    def next(self):
+        """Wait for an invocation; return its headers and its payload."""
+        self._connection.request("GET", f"{API}/invocation/next")
+        response = self._connection.getresponse()
+        return response.headers, response.read()
+
+    def post(self, path, body, error_type=None):
+        """Send a result or an error; return the HTTP status."""
+        headers = {"Content-Type": "application/json"}
+        if error_type:
+            headers["Lambda-Runtime-Function-Error-Type"] = error_type
+        self._connection.request("POST", f"{API}/{path}", body, headers)
+        response = self._connection.getresponse()
+        response.read()
+        return response.status
+
+
+def end_with_stdin():
+    """End this process when the local cloud is gone."""
+    while sys.__stdin__.buffer.read(1):
+        pass
+    os._exit(0)
+
+
+def error_body(error_type, message, request_id, stack=()):
+    """Return the JSON of an error as Lambda words it."""
+    body = {"errorMessage": message, "errorType": error_type, "requestId": request_id, "stackTrace": list(stack)}
+    return json.dumps(body).encode()
+
+
+def log_error(output, error_type, message, stack):
+    """Log an error with its traceback as one event; Lambda indents it with no-break spaces."""
+    lines = [f"[ERROR] {error_type}: {message}"]
+    if stack:
+        lines.append("Traceback (most recent call last):")
+        for entry in stack:
+            for line in entry.rstrip("\n").split("\n"):
+                bare = line.lstrip(" ")
+                lines.append(NBSP * (len(line) - len(bare)) + bare)
+    output.event("\n".join(lines))
+
+
+def stack_of(error):
+    """Return the stack trace, without this file's frames."""
+    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
+    frames = [frame for frame in frames if "importlib" not in frame.filename]
+    return traceback.format_list(frames)
+
+
+def find_handler():
+    """Import the module of the handler; return the function, or raise Failed."""
+    name = os.environ["_HANDLER"]
+    module_name, dot, function_name = name.rpartition(".")
+    if not dot:
+        raise Failed("Runtime.MalformedHandlerName", f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)")
+    try:
+        module = importlib.import_module(module_name.replace("/", "."))
+    except ImportError as error:
+        raise Failed("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from error
+    except SyntaxError as error:
+        message = f"Syntax error in module '{module_name}': {error}"
+        raise Failed("Runtime.UserCodeSyntaxError", message, [f'  File "{error.filename}" Line {error.lineno}\n']) from error
+    if not hasattr(module, function_name):
+        raise Failed("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
+    return getattr(module, function_name)
+
+
+class Failed(Exception):
+    """The runtime cannot run the handler."""
+
+    def __init__(self, error_type, message, stack=()):
+        """Take what the answer shows."""
+        super().__init__(message)
+        self.error_type, self.message, self.stack = error_type, message, stack
+
+
+def default(value):
+    """Serialise what json does not know: Lambda's own encoder knows Decimal."""
+    if isinstance(value, Decimal):
+        return float(value) if value % 1 else int(value)
+    raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+
+
+def run_once(api, handler, output, pipe):
+    """Take one invocation, run the handler, send what came of it."""
+    headers, payload = api.next()
+    context = Context(headers)
+    os.environ["_X_AMZN_TRACE_ID"] = headers.get("Lambda-Runtime-Trace-Id") or ""
+    base = f"invocation/{context.aws_request_id}"
+    path, error_type = f"{base}/error", None
+    try:
+        result = handler(json.loads(payload), context)
+        try:
+            body, path = json.dumps(result, default=default).encode(), f"{base}/response"
+        except (TypeError, ValueError) as error:
+            raise Failed("Runtime.MarshalError", f"Unable to marshal response: {error}") from None
+    except Failed as failed:
+        error_type = failed.error_type
+        body = error_body(error_type, failed.message, context.aws_request_id)
+        log_error(output, error_type, failed.message, [])
+    except Exception as error:
+        error_type, stack = type(error).__name__, stack_of(error)
+        body = error_body(error_type, str(error), context.aws_request_id, stack)
+        log_error(output, error_type, str(error), stack)
+    output.flush()
+    pipe.write(b"\x01" + context.aws_request_id.encode() + b"\n")
+    pipe.flush()
+    api.post(path, body, error_type)
+
+
+def main():
+    """Serve invocations until the local cloud ends."""
+    task_root = os.environ["LAMBDA_TASK_ROOT"]
+    sys.path[:0] = [task_root]
+    if SITE_PACKAGES:
+        sys.path.append(SITE_PACKAGES)
+    threading.Thread(target=end_with_stdin, daemon=True).start()
+    pipe = os.fdopen(os.dup(1), "wb")
+    output = sys.stdout = sys.stderr = Output(pipe)
+    logging.getLogger().addHandler(LogHandler(output))
+    api = RuntimeApi()
+    try:
+        handler = find_handler()
+    except Exception as error:
+        failed = error if isinstance(error, Failed) else Failed(type(error).__name__, str(error), stack_of(error))
+        log_error(output, failed.error_type, failed.message, failed.stack)
+        output.flush()
+        pipe.write(b"\x01init\n")
+        pipe.flush()
+        api.post("init/error", error_body(failed.error_type, failed.message, "", failed.stack), failed.error_type)
+        os._exit(1)
+    while True:
+        run_once(api, handler, output, pipe)
+
+
+if __name__ == "__main__":
+    main()

@@ -6,11 +6,12 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -176,14 +177,13 @@ class Environment:
 
 
 def _site_packages() -> str:
-    import boto3
+    spec = importlib.util.find_spec("boto3")
+    return str(Path(spec.origin).parent.parent) if spec and spec.origin else ""
 
-    return str(Path(boto3.__file__).parent.parent)
 
-
-async def _within(awaitable: Callable[[], None] | object, seconds: float) -> None:
+async def _within(awaitable: Awaitable[object], seconds: float) -> None:
     try:
-        await asyncio.wait_for(awaitable, seconds)  # type: ignore[arg-type]
+        await asyncio.wait_for(awaitable, seconds)
     except TimeoutError:
         pass
 

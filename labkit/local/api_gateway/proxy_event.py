@@ -1,0 +1,79 @@
+"""The event of a Lambda proxy integration, payload format 1.0.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterable
+from fnmatch import fnmatchcase
+from typing import Any
+
+from labkit.local.api_gateway.method_request import MethodRequest
+
+# API Gateway takes these off a request before it hands it on.
+DROPPED = frozenset(
+    "connection content-length content-md5 expect max-forwards proxy-authenticate server te transfer-encoding "
+    "trailer upgrade www-authenticate".split()
+)
+
+
+def proxy_event(request: MethodRequest) -> dict[str, Any]:
+    """Return the event by which the function sees *request*; what is absent is ``None``, never empty."""
+    headers = _headers(request)
+    body, is_base64 = _body(request)
+    return {
+        "resource": request.resource["path"],
+        "path": re.sub("^/+", "/", request.path),
+        "httpMethod": request.http.method,
+        "headers": dict(headers),
+        "multiValueHeaders": _grouped(headers),
+        "queryStringParameters": dict(request.query) or None,
+        "multiValueQueryStringParameters": _grouped(request.query) or None,
+        "pathParameters": request.path_parameters or None,
+        "stageVariables": request.stage_variables or None,
+        "requestContext": request.context(),
+        "body": body,
+        "isBase64Encoded": is_base64,
+    }
+
+
+def is_binary(media_types: str, configured: Iterable[str]) -> bool:
+    """Whether a Content-Type, or the first type of an Accept header, is one of the API's binary media types.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings.html
+    """
+    first = media_types.split(",")[0].split(";")[0].strip().lower()
+    return any(pattern == "*/*" or (first and fnmatchcase(first, pattern.lower())) for pattern in configured)
+
+
+def _headers(request: MethodRequest) -> list[tuple[str, str]]:
+    """The client's headers, spelled as sent, and those that API Gateway adds."""
+    added = {
+        "X-Amzn-Trace-Id": request.trace_id,
+        "X-Forwarded-For": ", ".join(filter(None, [request.headers.get("x-forwarded-for"), request.http.source_ip])),
+        "X-Forwarded-Port": request.headers.get("host").rpartition(":")[2] or "80",
+        "X-Forwarded-Proto": request.headers.get("x-forwarded-proto", "http"),
+    }
+    if not added["X-Forwarded-Port"].isdecimal():
+        added["X-Forwarded-Port"] = "80"
+    replaced = DROPPED | {name.lower() for name in added}
+    kept = [(name, value) for name, value in request.headers.items if name.lower() not in replaced]
+    return [*kept, *added.items()]
+
+
+def _body(request: MethodRequest) -> tuple[str | None, bool]:
+    if not request.http.body:
+        return None, False
+    if is_binary(request.content_type, request.api["binaryMediaTypes"]):
+        return base64.b64encode(request.http.body).decode(), True
+    return request.text, False
+
+
+def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    grouped: dict[str, list[str]] = {}
+    for name, value in pairs:
+        grouped.setdefault(name, []).append(value)
+    return grouped

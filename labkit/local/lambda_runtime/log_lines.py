@@ -1,0 +1,87 @@
+"""The lines that Lambda itself writes around the output of a function, and their way to CloudWatch Logs.
+
+https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import math
+import platform
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Callable
+
+from labkit.local.lambda_runtime.environment import Outcome
+
+LogEvent = tuple[int, str]
+TAIL = 4096
+
+
+def log_events(request_id: str, region: str, runtime: str, memory: int, outcome: Outcome, started_ms: int) -> list[LogEvent]:
+    """Return INIT_START (when cold), START, the output, END and REPORT as log events."""
+    now = int(time.time() * 1000)
+    events: list[LogEvent] = []
+    if outcome.init_duration is not None:
+        digest = hashlib.sha256(f"{runtime} {platform.python_version()}".encode()).hexdigest()
+        version = f"python:{runtime.removeprefix('python')}"
+        real = "" if runtime == f"python{_minor()}" else f" (runs on Python {_minor()} here)"
+        text = f"INIT_START Runtime Version: {version}{real}\tRuntime Version ARN: arn:aws:lambda:{region}::runtime:{digest}\n"
+        events.append((started_ms, text))
+    events.append((started_ms, f"START RequestId: {request_id} Version: $LATEST\n"))
+    events += outcome.output
+    events.append((now, f"END RequestId: {request_id}\n"))
+    events.append((now, _report(request_id, memory, outcome)))
+    return events
+
+
+def _minor() -> str:
+    return ".".join(platform.python_version_tuple()[:2])
+
+
+def _report(request_id: str, memory: int, outcome: Outcome) -> str:
+    init = outcome.init_duration
+    parts = [
+        f"REPORT RequestId: {request_id}",
+        f"Duration: {outcome.duration:.2f} ms",
+        f"Billed Duration: {math.ceil(outcome.duration + (init or 0))} ms",
+        f"Memory Size: {memory} MB",
+        f"Max Memory Used: {outcome.max_memory} MB",
+    ]
+    if init is not None:
+        parts.append(f"Init Duration: {init:.2f} ms")
+    if outcome.status:
+        parts.append(f"Status: {outcome.status}")
+    return "\t".join(parts) + ("\t\n" if not outcome.status else "\n")
+
+
+def tail(events: list[LogEvent]) -> str:
+    """Return the last 4 KB of log events as ``LogType=Tail`` gives them: base64."""
+    return base64.b64encode("".join(text for _, text in events).encode()[-TAIL:]).decode()
+
+
+class LogWriter:
+    """Write log events behind the scenes, in order, so that no invocation waits for its log."""
+
+    def __init__(self, put_log_events: Callable[[str, str, str, list[LogEvent]], Awaitable[None]]) -> None:
+        self._put = put_log_events
+        self._waiting: dict[tuple[str, str, str], list[LogEvent]] = defaultdict(list)
+        self._task: asyncio.Task[None] | None = None
+
+    def write(self, region: str, group: str, stream: str, events: list[LogEvent]) -> None:
+        """Append *events* soon."""
+        self._waiting[region, group, stream] += events
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._flush())
+
+    async def _flush(self) -> None:
+        while self._waiting:
+            key = next(iter(self._waiting))
+            await self._put(*key, self._waiting.pop(key))
+
+    async def close(self) -> None:
+        """Write what still waits."""
+        if self._task:
+            await self._task

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from labkit.local.api_gateway.method_request import MethodRequest
 
-VARIABLE = re.compile(r"\$(?:\{(?P<braced>(?:context|stageVariables)\.[\w.]+)\}|(?P<bare>(?:context|stageVariables)\.\w+(?:\.\w+)*))")
+NAME = r"context(?:\.\w+)+|stageVariables\.\w+"
+VARIABLE = re.compile(rf"\$(?:\{{(?P<braced>{NAME})\}}|(?P<bare>{NAME}))")
 INPUT_PARAMS = re.compile(r"\$input\.params\(\s*['\"](?P<name>[^'\"]+)['\"]\s*\)")
-LANGUAGE = re.compile(r"#(?:set|if|else|end|foreach|macro|parse|include|define|evaluate)\b|\$!?\{?(?:input|util|method)\b")
+LANGUAGE = re.compile(
+    r"#(?:set|if|else|end|foreach|macro|parse|include|define|evaluate)\b|\$!?\{?(?:input|util|method)\b"
+)
 
 
 class UnsupportedTemplate(Exception):

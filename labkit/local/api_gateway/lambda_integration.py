@@ -1,0 +1,150 @@
+"""AWS_PROXY integrations: the request becomes an event, the function's return value becomes the answer.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from labkit.local.api_call import ACCOUNT_ID, AwsError, HttpResponse
+from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
+from labkit.local.api_gateway.mapping_template import substitute
+from labkit.local.api_gateway.method_request import MethodRequest
+from labkit.local.api_gateway.proxy_event import is_binary, proxy_event
+from labkit.local.api_gateway.proxy_response import read_proxy_response
+
+LONGEST_MILLISECONDS = 29_000
+FAILED = "Execution failed due to configuration error: "
+FUNCTION_URI = re.compile(
+    r"arn:aws[\w-]*:apigateway:[\w-]+:(?:[\w-]+\.)?lambda:path/2015-03-31/functions/(?P<function>.+)/invocations"
+)
+
+
+class Invoked(Protocol):
+    """What an invocation of a function returns."""
+
+    payload: bytes
+    function_error: str | None
+    request_id: str
+
+
+Invoke = Callable[[str, bytes], Awaitable[Any]]
+
+
+class LambdaIntegration:
+    """Invoke functions for requests.
+
+    Args:
+        invoke: ``await invoke(function_arn, payload)``, a synchronous invocation.
+        permits: ``permits(function_arn, principal=…, source_arn=…)``, the function's resource policy.
+        role_can: ``await role_can(role_arn, action, resource)``, for integrations with a role of their own.
+        trusts: ``await trusts(role_arn, service_principal)``.
+    """
+
+    def __init__(
+        self,
+        *,
+        invoke: Invoke,
+        permits: Callable[..., bool],
+        role_can: Callable[[str, str, str], Awaitable[bool]],
+        trusts: Callable[[str, str], Awaitable[bool]],
+    ) -> None:
+        self._invoke = invoke
+        self._permits = permits
+        self._role_can = role_can
+        self._trusts = trusts
+        self._running: set[asyncio.Future[Any]] = set()
+
+    async def answer(self, request: MethodRequest, integration: dict[str, Any]) -> HttpResponse:
+        """Invoke the function and return its answer.
+
+        Raises:
+            GatewayError: 500 for a wrong set-up, 502 for a function that failed or returned something else than a proxy
+                response, 504 after the integration's timeout.
+        """
+        if integration.get("httpMethod") != "POST":
+            raise internal_server_error(
+                f"{FAILED}the integration's httpMethod is {integration.get('httpMethod')}; Lambda is invoked by POST, "
+                "whatever the method of the request"
+            )
+        function_arn = _function_arn(request, integration)
+        await self._check_permission(request, integration, function_arn)
+        payload = json.dumps(proxy_event(request)).encode()
+        request.log.append(f"Sending request to {function_arn}")
+        invoked = await self._invoke_in_time(function_arn, payload, integration)
+        if invoked.function_error:
+            raise internal_server_error(
+                "Lambda execution failed with status 200 due to customer function error: "
+                f"{_error_message(invoked.payload)}. Lambda request id: {invoked.request_id}",
+                status=502,
+            )
+        decode = is_binary(request.headers.get("accept"), request.api["binaryMediaTypes"])
+        return read_proxy_response(invoked.payload, decode_base64=decode)
+
+    async def _check_permission(self, request: MethodRequest, integration: dict[str, Any], function_arn: str) -> None:
+        """By the role of the integration where it has one, else by the function's resource policy."""
+        if role_arn := substitute(integration.get("credentials") or "", request):
+            if await self._trusts(role_arn, "apigateway.amazonaws.com") and await self._role_can(
+                role_arn, "lambda:InvokeFunction", function_arn
+            ):
+                return
+            raise internal_server_error(
+                f"{FAILED}API Gateway does not have permission to assume the provided role {role_arn}, "
+                f"or the role may not invoke {function_arn}"
+            )
+        source_arn = (
+            f"arn:aws:execute-api:{request.region}:{ACCOUNT_ID}:{request.api_id}"
+            f"/{request.stage['stageName']}/{request.http.method}{request.resource['path']}"
+        )
+        if not self._permits(function_arn, principal="apigateway.amazonaws.com", source_arn=source_arn):
+            raise internal_server_error(
+                f"{FAILED}Invalid permissions on Lambda function: {function_arn} does not exist, or its resource policy "
+                f"does not let apigateway.amazonaws.com invoke it for {source_arn}"
+            )
+
+    async def _invoke_in_time(self, function_arn: str, payload: bytes, integration: dict[str, Any]) -> Any:
+        """Wait as long as the integration allows; the function itself runs on after that, as on AWS."""
+        milliseconds = min(int(integration.get("timeoutInMillis") or LONGEST_MILLISECONDS), LONGEST_MILLISECONDS)
+        invocation = asyncio.ensure_future(self._invoke(function_arn, payload))
+        self._running.add(invocation)
+        invocation.add_done_callback(self._ended)
+        done, _ = await asyncio.wait({invocation}, timeout=milliseconds / 1000)
+        if not done:
+            reason = f"Execution failed due to a timeout error: the function took longer than {milliseconds} ms"
+            raise GatewayError(
+                "INTEGRATION_TIMEOUT", "Endpoint request timed out", "InternalServerErrorException", reason=reason
+            )
+        try:
+            return invocation.result()
+        except AwsError as error:
+            raise internal_server_error(
+                f"Lambda invocation failed with status: {error.status}: {error.code}: {error.message}"
+            ) from error
+
+    def _ended(self, invocation: asyncio.Future[Any]) -> None:
+        self._running.discard(invocation)
+        if not invocation.cancelled():
+            invocation.exception()  # nobody may wait any more: take note of it, so that asyncio does not complain
+
+
+def _function_arn(request: MethodRequest, integration: dict[str, Any]) -> str:
+    """The function of an integration's URI, stage variables filled in."""
+    uri = substitute(integration.get("uri") or "", request)
+    found = FUNCTION_URI.fullmatch(uri)
+    if found is None:
+        raise internal_server_error(
+            f"{FAILED}the local cloud runs AWS_PROXY integrations with Lambda functions only, and {uri!r} is none"
+        )
+    return found["function"]
+
+
+def _error_message(payload: bytes) -> str:
+    try:
+        return str(json.loads(payload)["errorMessage"])
+    except (ValueError, TypeError, KeyError):
+        return payload[:200].decode("utf-8", "replace")

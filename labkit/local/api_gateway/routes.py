@@ -1,0 +1,237 @@
+"""API Gateway REST APIs at work: from a request on a stage's address to the integration of the method that answers it.
+
+What a stage serves is a deployment, a picture of the API taken when it was deployed: later changes of resources, methods,
+integrations, models, validators and gateway responses are invisible until the next one. Settings of the stage itself
+(variables, throttles, which deployment it serves), keys and usage plans act at once.
+
+https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-deploy-api.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import unquote
+
+from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
+from labkit.local.api_gateway import execution_log
+from labkit.local.api_gateway.gateway_responses import GatewayError, gateway_response, internal_server_error
+from labkit.local.api_gateway.lambda_integration import Invoke, LambdaIntegration
+from labkit.local.api_gateway.method_request import MethodRequest
+from labkit.local.api_gateway.mock_integration import answer_mock
+from labkit.local.api_gateway.usage_plans import UsagePlans
+from labkit.local.api_gateway.validation import Models, validate
+
+LARGEST_PAYLOAD = 10 * 1024 * 1024
+METHODS_OF_ANY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
+
+
+class ApiGateway:
+    """Serve the deployed REST APIs.
+
+    Args:
+        picture: ``await picture(api_id, region)``: an API as it is now, as plain data, or ``None``.
+        live: ``await live(api_id)``: what acts without a deployment (``region``, ``stages``, ``usagePlans``,
+            ``disableExecuteApiEndpoint``), or ``None`` for an API that does not exist.
+        invoke: Invokes a function, see :class:`LambdaIntegration`; so do *permits*, *role_can* and *trusts*.
+        put_log_events: ``await put_log_events(region, group, stream, events)``, for execution logs.
+        emit: Tells of each request and why it failed.
+        now: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        picture: Callable[[str, str], Awaitable[dict[str, Any] | None]],
+        live: Callable[[str], Awaitable[dict[str, Any] | None]],
+        invoke: Invoke,
+        permits: Callable[..., bool],
+        role_can: Callable[[str, str, str], Awaitable[bool]],
+        trusts: Callable[[str, str], Awaitable[bool]],
+        put_log_events: Callable[[str, str, str, list[tuple[int, str]]], Awaitable[None]],
+        emit: Callable[..., None],
+        now: Callable[[], float],
+    ) -> None:
+        self.usage_plans = UsagePlans(now=now)
+        self._picture = picture
+        self._live = live
+        self._lambda = LambdaIntegration(invoke=invoke, permits=permits, role_can=role_can, trusts=trusts)
+        self._put_log_events = put_log_events
+        self._emit = emit
+        self._now = now
+        self._models = Models()
+        self._deployments: dict[tuple[str, str], dict[str, Any]] = {}
+        self._live_views: dict[str, dict[str, Any]] = {}
+        self._changes = 0
+        self._writing_logs: set[asyncio.Task[None]] = set()
+
+    async def deployed(self, api_id: str, deployment_id: str, region: str) -> None:
+        """Take the picture of an API that a deployment serves; call it when CreateDeployment has succeeded."""
+        picture = await self._picture(api_id, region)
+        if picture is not None:
+            self._deployments[api_id, deployment_id] = picture
+
+    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Follow API calls: whatever changes API Gateway's set-up makes what was read of it stale."""
+        if call.service != "apigateway" or call.operation.startswith("Get"):
+            return
+        self._changes += 1
+        self._live_views.clear()
+        if error is not None:
+            return
+        if call.operation == "DeleteRestApi":
+            api_id = call.params["restApiId"]
+            self._deployments = {key: kept for key, kept in self._deployments.items() if key[0] != api_id}
+            self._models.forget(api_id)
+        elif call.operation == "DeleteDeployment":
+            self._deployments.pop((call.params["restApiId"], call.params["deploymentId"]), None)
+        elif call.operation == "DeleteUsagePlan":
+            self.usage_plans.forget_plan(call.params["usagePlanId"])
+
+    async def handle(self, http: HttpRequest, api_id: str, stage_name: str, path: str) -> HttpResponse:
+        """Answer one request on a stage's address.
+
+        An API that does not exist is 403 ``Forbidden``, like a stage that does not exist: on AWS the name of the API
+        would not resolve, and no HTTP answer could come at all.
+
+        Args:
+            http: The request.
+            api_id: Which API.
+            stage_name: Which of its stages.
+            path: The rest of the path, raw.
+        """
+        received = self._now()
+        live = await self._live_view(api_id)
+        stage = live["stages"].get(unquote(stage_name)) if live and not live["disableExecuteApiEndpoint"] else None
+        api = self._deployments.get((api_id, stage.get("deploymentId") or "")) if stage else None
+        if live is None or stage is None or api is None:
+            self._emit("execute-api", method=http.method, path=http.path, status=403, reason="no such API or stage")
+            return HttpResponse(403, b'{"message":"Forbidden"}', _FORBIDDEN_HEADERS.copy())
+        request = MethodRequest(
+            http=http, api=api, api_id=api_id, region=live["region"], stage=stage, path=path, received=received
+        )
+        try:
+            response = await self._answer(request, live["usagePlans"])
+        except GatewayError as error:
+            response = gateway_response(error, api["gatewayResponses"], request)
+        response.headers["x-amzn-RequestId"] = request.request_id
+        response.headers["x-amz-apigw-id"] = request.extended_request_id
+        self._tell(request, response)
+        return response
+
+    async def _answer(self, request: MethodRequest, plans: list[dict[str, Any]]) -> HttpResponse:
+        route(request)
+        if request.method.get("authorizationType", "NONE") not in ("NONE", None):
+            raise internal_server_error(
+                f"the local cloud does not implement the authorization type {request.method['authorizationType']}"
+            )
+        if len(request.http.body) > LARGEST_PAYLOAD:
+            raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long", "RequestTooLargeException")
+        self.usage_plans.admit(request, plans)
+        validate(request, self._models)
+        integration = request.method.get("methodIntegration") or {}
+        match integration.get("type"):
+            case "AWS_PROXY":
+                response = await self._lambda.answer(request, integration)
+                response.headers["X-Amzn-Trace-Id"] = request.trace_id
+                return response
+            case "MOCK":
+                return answer_mock(request, integration)
+            case None:
+                raise internal_server_error("No integration defined for method")
+            case other:
+                raise internal_server_error(
+                    f"the local cloud does not implement integrations of type {other}; it has AWS_PROXY and MOCK"
+                )
+
+    async def _live_view(self, api_id: str) -> dict[str, Any] | None:
+        """What acts without a deployment, read again after each change only."""
+        if api_id in self._live_views:
+            return self._live_views[api_id]
+        changes = self._changes
+        live = await self._live(api_id)
+        if live is not None and changes == self._changes:
+            self._live_views[api_id] = live
+        return live
+
+    def _tell(self, request: MethodRequest, response: HttpResponse) -> None:
+        self._emit(
+            "execute-api",
+            method=request.http.method,
+            path=f"/{request.stage['stageName']}{request.path}",
+            status=response.status,
+            milliseconds=round((self._now() - request.received) * 1000, 1),
+            reason=(request.error.reason or request.error.message) if request.error else "",
+        )
+        if events := execution_log.events(request, response, self._now()):
+            group = f"API-Gateway-Execution-Logs_{request.api_id}/{request.stage['stageName']}"
+            writing = asyncio.ensure_future(
+                self._put_log_events(request.region, group, execution_log.stream_name(request), events)
+            )
+            self._writing_logs.add(writing)
+            writing.add_done_callback(self._writing_logs.discard)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the deployments and what was used of the usage plans."""
+        return {"deployments": dict(self._deployments), "used": self.usage_plans.snapshot()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Take over what :meth:`snapshot` returned."""
+        self._deployments = dict(state["deployments"])
+        self.usage_plans.restore(state["used"])
+        self._live_views.clear()
+
+
+_FORBIDDEN_HEADERS = {"Content-Type": "application/json", "x-amzn-ErrorType": "ForbiddenException"}
+
+
+def route(request: MethodRequest) -> None:
+    """Find the resource and the method of *request* and fill in both, and the path parameters.
+
+    A slash at the end of the path does not matter. Of several resources that match, the most specific one is taken,
+    segment by segment: its own word, then ``{parameter}``, then ``{proxy+}``. Path parameters stay percent-encoded.
+
+    Raises:
+        GatewayError: MISSING_AUTHENTICATION_TOKEN, which is how API Gateway says that there is no such path or method.
+    """
+    segments = request.path.strip("/").split("/") if request.path.strip("/") else []
+    found: list[tuple[list[int], dict[str, Any], dict[str, str]]] = []
+    for resource in request.api["resources"]:
+        if resource["resourceMethods"] and (match := _match(resource["path"], segments)):
+            found.append((match[0], resource, match[1]))
+    if found:
+        _, resource, parameters = min(found, key=lambda one: one[0])
+        methods = resource["resourceMethods"]
+        verb = request.http.method
+        method = methods.get(verb) or (methods.get("ANY") if verb in METHODS_OF_ANY else None)
+        if method is not None:
+            request.resource, request.method, request.path_parameters = resource, method, parameters
+            return
+    raise GatewayError(
+        "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", "MissingAuthenticationTokenException",
+        reason=f"No method {request.http.method} of a resource {request.path} is deployed",
+    )  # fmt: skip
+
+
+def _match(path: str, segments: list[str]) -> tuple[list[int], dict[str, str]] | None:
+    """Match a resource's path; return how specific each segment is (0 is most) and the path parameters."""
+    parts = path.strip("/").split("/") if path != "/" else []
+    specific: list[int] = []
+    parameters: dict[str, str] = {}
+    for at, part in enumerate(parts):
+        if at >= len(segments):
+            return None
+        if part.startswith("{") and part.endswith("+}"):
+            parameters[part[1:-2]] = "/".join(segments[at:])
+            return [*specific, 2], parameters
+        if part.startswith("{") and part.endswith("}"):
+            if not segments[at]:
+                return None
+            parameters[part[1:-1]] = segments[at]
+            specific.append(1)
+        elif unquote(segments[at]) == part:
+            specific.append(0)
+        else:
+            return None
+    return (specific, parameters) if len(parts) == len(segments) else None

@@ -1,0 +1,152 @@
+"""The poller of a queue: receive a batch, invoke, delete what succeeded.
+
+https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+import traceback
+from collections.abc import Awaitable, Callable
+from typing import Any, Protocol
+
+from labkit.local.api_call import AwsError
+from labkit.local.event_source_mapping.batch_response import failed_identifiers
+from labkit.local.event_source_mapping.filters import compile_filters, passes
+
+CONCURRENT_BATCHES = 5
+LONG_POLL = 3600.0
+
+
+class Queues(Protocol):
+    """What the poller needs of SQS."""
+
+    async def receive_from(self, queue_arn: str, *, max_messages: int, wait_seconds: float) -> list[Any]: ...  # noqa: D102
+    def delete_from(self, queue_arn: str, receipt_handles: list[str]) -> None: ...  # noqa: D102
+
+
+class SqsPoller:
+    """Keeps a few batches of one mapping under way; sleeps while the queue is empty."""
+
+    def __init__(
+        self,
+        mapping: dict[str, Any],
+        *,
+        queues: Queues,
+        invoke: Callable[[str, bytes], Awaitable[Any]],
+        scaled: Callable[[float], float],
+        emit: Callable[..., None],
+    ) -> None:
+        self._mapping, self._queues, self._invoke, self._scaled, self._emit = mapping, queues, invoke, scaled, emit
+        self._filters = compile_filters(mapping.get("FilterCriteria"))
+        most = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency") or CONCURRENT_BATCHES
+        self._slots = asyncio.Semaphore(min(int(most), CONCURRENT_BATCHES))
+        self._batches: set[asyncio.Task[None]] = set()
+        self._failures = 0
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        arn = self._mapping["EventSourceArn"]
+        while True:
+            await self._slots.acquire()
+            try:
+                messages = await self._receive(arn)
+            except AwsError as error:  # the queue was deleted
+                self._mapping["LastProcessingResult"] = f"PROBLEM: {error.message}"
+                return
+            except asyncio.CancelledError:
+                raise
+            task = asyncio.create_task(self._process(arn, messages))
+            self._batches.add(task)
+            task.add_done_callback(self._finished)
+            await asyncio.sleep(0)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._batches.discard(task)
+        self._slots.release()
+
+    async def _receive(self, arn: str) -> list[Any]:
+        """Receive one batch: what is there at once, or what comes within the batching window."""
+        size, window = self._mapping["BatchSize"], self._mapping["MaximumBatchingWindowInSeconds"]
+        messages = await self._queues.receive_from(arn, max_messages=size, wait_seconds=LONG_POLL)
+        deadline = time.monotonic() + window
+        while messages and len(messages) < size and (left := deadline - time.monotonic()) > 0:
+            messages += await self._queues.receive_from(arn, max_messages=size - len(messages), wait_seconds=left)
+        return messages
+
+    async def _process(self, arn: str, messages: list[Any]) -> None:
+        records = {message.message_id: record_of(message, arn) for message in messages}
+        chosen = {key: record for key, record in records.items() if passes(self._filters, record)}
+        handles = {message.message_id: message.receipt_handle for message in messages}
+        self._queues.delete_from(arn, [handles[key] for key in records if key not in chosen])
+        if not chosen:
+            return
+        try:
+            failed = await self._call(list(chosen.values()), list(chosen))
+        except Exception:  # the border of a poller: one batch must not end it
+            self._emit("labkit is broken", mapping=self._mapping["UUID"], traceback=traceback.format_exc())
+            failed = list(chosen)
+        self._queues.delete_from(arn, [handles[key] for key in chosen if key not in failed])
+        self._emit("batch", function=self._mapping["FunctionArn"].rpartition(":")[2], records=len(chosen), failed=len(failed))
+        partial = self._mapping["FunctionResponseTypes"]
+        self._failures = self._failures + 1 if failed and not partial else 0
+        if self._failures:
+            await asyncio.sleep(min(1.0, self._scaled(2.0**self._failures)))  # Lambda polls less while a function fails
+
+    async def _call(self, records: list[dict[str, Any]], identifiers: list[str]) -> list[str]:
+        payload = json.dumps({"Records": records}).encode()
+        backoff = 0.05
+        while True:
+            try:
+                result = await self._invoke(self._mapping["FunctionArn"], payload)
+                break
+            except AwsError as error:
+                if error.code != "TooManyRequestsException":
+                    self._mapping["LastProcessingResult"] = f"PROBLEM: {error.message}"
+                    return identifiers
+                await asyncio.sleep(backoff)  # throttled: the same batch again, until its visibility timeout is over
+                backoff = min(2.0, backoff * 2)
+                if backoff >= 2.0:
+                    return identifiers
+        self._mapping["LastProcessingResult"] = "OK" if not result.function_error else "PROBLEM: Function call failed"
+        if result.function_error:
+            return identifiers
+        if not self._mapping["FunctionResponseTypes"]:
+            return []
+        failed = failed_identifiers(result.payload, identifiers)
+        return identifiers if failed is None else failed
+
+    async def drain(self) -> None:
+        """Wait for the batches under way."""
+        await asyncio.gather(*self._batches, return_exceptions=True)
+
+
+def record_of(message: Any, queue_arn: str) -> dict[str, Any]:
+    """Return a message as a record of the event."""
+    record = {
+        "messageId": message.message_id,
+        "receiptHandle": message.receipt_handle,
+        "body": message.body,
+        "attributes": message.attributes,
+        "messageAttributes": {name: _attribute(value) for name, value in message.message_attributes.items()},
+        "md5OfBody": message.md5_of_body,
+        "eventSource": "aws:sqs",
+        "eventSourceARN": queue_arn,
+        "awsRegion": queue_arn.split(":")[3],
+    }
+    if message.md5_of_attributes:
+        record["md5OfMessageAttributes"] = message.md5_of_attributes
+    return record
+
+
+def _attribute(value: dict[str, Any]) -> dict[str, Any]:
+    import base64
+
+    attribute: dict[str, Any] = {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
+    if value.get("StringValue") is not None:
+        attribute["stringValue"] = value["StringValue"]
+    if value.get("BinaryValue") is not None:
+        attribute["binaryValue"] = base64.b64encode(value["BinaryValue"]).decode()
+    return attribute

@@ -1,0 +1,76 @@
+"""REST APIs, stages, keys and usage plans that moto keeps, as plain data in the words of AWS's API."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+from moto import backends
+
+from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.moto_app.app import MotoApp, backend
+
+
+class RestApis:
+    """Reads of moto's API Gateway, each in moto's thread."""
+
+    def __init__(self, moto: MotoApp) -> None:
+        self._moto = moto
+
+    async def picture(self, api_id: str, region: str) -> dict[str, Any] | None:
+        """Return all of an API that a deployment freezes, or ``None``.
+
+        Keys: ``binaryMediaTypes``, ``resources`` (each ``id``, ``path``, ``resourceMethods``), ``models`` (name →
+        schema as JSON text), ``requestValidators`` and ``gatewayResponses`` (by id and by type).
+        """
+        return await self._moto.run(_picture, api_id, region)
+
+    async def live(self, api_id: str) -> dict[str, Any] | None:
+        """Return what acts on an API's requests without a deployment, or ``None``.
+
+        Keys: ``region``, ``disableExecuteApiEndpoint``, ``stages`` (name → stage), ``usagePlans`` (each with its
+        ``keys``: ``id``, ``value``, ``enabled``).
+        """
+        return await self._moto.run(_live, api_id)
+
+
+def _picture(api_id: str, region: str) -> dict[str, Any] | None:
+    api = backend("apigateway", region).apis.get(api_id)
+    if api is None:
+        return None
+    return copy.deepcopy(
+        {
+            "binaryMediaTypes": list(api.binaryMediaTypes),
+            "resources": [_resource(resource) for resource in api.resources.values()],
+            "models": {name: model.schema for name, model in api.models.items()},
+            "requestValidators": {id_: validator.to_dict() for id_, validator in api.request_validators.items()},
+            "gatewayResponses": {type_: answer.to_json() for type_, answer in api.gateway_responses.items()},
+        }
+    )
+
+
+def _resource(resource: Any) -> dict[str, Any]:
+    methods = {verb: method.to_json() for verb, method in resource.resource_methods.items()}
+    return {"id": resource.id, "path": resource.get_path(), "resourceMethods": methods}
+
+
+def _live(api_id: str) -> dict[str, Any] | None:
+    for region, gateway in backends.get_backend("apigateway")[ACCOUNT_ID].items():
+        if api := gateway.apis.get(api_id):
+            return copy.deepcopy(
+                {
+                    "region": region,
+                    "disableExecuteApiEndpoint": bool(api.disableExecuteApiEndpoint),
+                    "stages": {name: stage.to_json() for name, stage in api.stages.items()},
+                    "usagePlans": [_usage_plan(gateway, plan) for plan in gateway.usage_plans.values()],
+                }
+            )
+    return None
+
+
+def _usage_plan(gateway: Any, plan: Any) -> dict[str, Any]:
+    keys = [gateway.keys[key_id] for key_id in gateway.usage_plan_keys.get(plan.id, {}) if key_id in gateway.keys]
+    return {
+        **plan.to_json(),
+        "keys": [{"id": key.id, "value": key.value, "enabled": bool(key.enabled)} for key in keys],
+    }

@@ -1,4 +1,4 @@
-"""Gateway responses: what API Gateway itself answers when a request does not reach, or does not come back from, its integration.
+"""Gateway responses: what API Gateway itself answers when a request does not get through its integration and back.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-response-types.html
 """
@@ -60,7 +60,7 @@ class GatewayError(Exception):
 
 
 def internal_server_error(reason: str, *, status: int = 500) -> GatewayError:
-    """The error whose cause only the execution log tells: a wrong set-up (500), a wrong answer of the function (502)."""
+    """The error whose cause only the execution log tells: a wrong set-up (500) or a function that failed (502)."""
     response_type = "API_CONFIGURATION_ERROR" if status == 500 else "DEFAULT_5XX"
     return GatewayError(
         response_type, "Internal server error", "InternalServerErrorException", status=status, reason=reason

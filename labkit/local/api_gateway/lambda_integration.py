@@ -103,8 +103,8 @@ class LambdaIntegration:
         )
         if not self._permits(function_arn, principal="apigateway.amazonaws.com", source_arn=source_arn):
             raise internal_server_error(
-                f"{FAILED}Invalid permissions on Lambda function: {function_arn} does not exist, or its resource policy "
-                f"does not let apigateway.amazonaws.com invoke it for {source_arn}"
+                f"{FAILED}Invalid permissions on Lambda function: {function_arn} does not exist, or its resource "
+                f"policy does not let apigateway.amazonaws.com invoke it for {source_arn}"
             )
 
     async def _invoke_in_time(self, function_arn: str, payload: bytes, integration: dict[str, Any]) -> Any:

@@ -16,39 +16,44 @@ if TYPE_CHECKING:
     from labkit.local.api_gateway.method_request import MethodRequest
 
 NAME = r"context(?:\.\w+)+|stageVariables\.\w+"
-VARIABLE = re.compile(rf"\$(?:\{{(?P<braced>{NAME})\}}|(?P<bare>{NAME}))")
-INPUT_PARAMS = re.compile(r"\$input\.params\(\s*['\"](?P<name>[^'\"]+)['\"]\s*\)")
-LANGUAGE = re.compile(
-    r"#(?:set|if|else|end|foreach|macro|parse|include|define|evaluate)\b|\$!?\{?(?:input|util|method)\b"
-)
+VARIABLE = rf"\$(?:\{{(?P<braced>{NAME})\}}|(?P<bare>{NAME}))"
+INPUT = r"(?P<input>\$input\.(?:body\b|params\(\s*['\"](?P<parameter>[^'\"]+)['\"]\s*\)))"
+SIMPLE = re.compile(VARIABLE)
+RENDERED = re.compile(f"{VARIABLE}|{INPUT}")
+DIRECTIVE = r"#(?:set|if|else|end|foreach|macro|parse|include|define|evaluate)\b"
+LANGUAGE = re.compile(rf"{DIRECTIVE}|\$!?\{{?(?:input|util|method)\b")
 
 
-class UnsupportedTemplate(Exception):
+class UnsupportedTemplateError(Exception):
     """A template uses more of the Velocity Template Language than its variables."""
 
 
 def substitute(template: str, request: MethodRequest) -> str:
     """Replace ``$context.…`` and ``$stageVariables.…``; this is all that gateway responses know on AWS, too."""
-    return VARIABLE.sub(lambda found: variable(found["braced"] or found["bare"], request), template)
+    return SIMPLE.sub(lambda found: variable(found["braced"] or found["bare"], request), template)
 
 
 def render(template: str, request: MethodRequest) -> str:
-    """Render a mapping template that uses variables only.
+    """Render a mapping template that uses variables, ``$input.body`` and ``$input.params('name')`` only.
 
     Raises:
-        UnsupportedTemplate: It uses directives or functions of the Velocity Template Language; the message shows where.
+        UnsupportedTemplateError: It uses more of the Velocity Template Language; the message shows what.
     """
-    text = INPUT_PARAMS.sub(lambda found: request.parameter(found["name"]) or "", template)
-    text = text.replace("$input.body", request.text)
-    if found := LANGUAGE.search(text if "$input.body" not in template else template.replace("$input.body", "")):
-        raise UnsupportedTemplate(
+    if found := LANGUAGE.search(RENDERED.sub("", template)):
+        raise UnsupportedTemplateError(
             f"the local cloud does not run the Velocity Template Language: {found[0]!r} in a mapping template"
         )
-    return substitute(text, request)
+
+    def replace(found: re.Match[str]) -> str:
+        if found["parameter"]:
+            return request.parameter(found["parameter"]) or ""
+        return request.text if found["input"] else variable(found["braced"] or found["bare"], request)
+
+    return RENDERED.sub(replace, template)
 
 
 def variable(path: str, request: MethodRequest) -> str:
-    """Return what a variable such as ``context.requestId`` or ``stageVariables.table`` stands for, ``""`` if nothing."""
+    """Return what a variable such as ``context.requestId`` or ``stageVariables.table`` stands for."""
     root, _, rest = path.partition(".")
     if root == "stageVariables":
         return str(request.stage_variables.get(rest, ""))
@@ -61,7 +66,7 @@ def variable(path: str, request: MethodRequest) -> str:
 
 
 def value_of(expression: str, request: MethodRequest) -> str | None:
-    """Evaluate the right side of a parameter mapping: ``'static'``, ``method.request.…``, ``context.…``, ``stageVariables.…``.
+    """Evaluate the right side of a parameter mapping: ``'static'``, ``method.request.…``, ``context.…`` and the like.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/request-response-data-mappings.html
     """

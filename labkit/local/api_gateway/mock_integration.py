@@ -11,7 +11,7 @@ from typing import Any
 
 from labkit.local.api_call import HttpResponse
 from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
-from labkit.local.api_gateway.mapping_template import UnsupportedTemplate, render, value_of
+from labkit.local.api_gateway.mapping_template import UnsupportedTemplateError, render, value_of
 from labkit.local.api_gateway.method_request import MethodRequest
 
 FAILED = "Execution failed due to configuration error: "
@@ -29,7 +29,7 @@ def answer_mock(request: MethodRequest, integration: dict[str, Any]) -> HttpResp
         status = _status(_request_body(request, integration))
         response = _integration_response(integration, status)
         return _method_response(request, response)
-    except UnsupportedTemplate as error:
+    except UnsupportedTemplateError as error:
         raise internal_server_error(f"{FAILED}{error}") from error
 
 
@@ -80,9 +80,8 @@ def _method_response(request: MethodRequest, response: dict[str, Any]) -> HttpRe
     """Fill the method response: the integration response says with what, the method response that it may."""
     declared = (request.method.get("methodResponses") or {}).get(str(response["statusCode"]))
     if declared is None:
-        raise internal_server_error(
-            f"{FAILED}Output mapping refers to an invalid method response: {response['statusCode']}"
-        )
+        status_code = response["statusCode"]
+        raise internal_server_error(f"{FAILED}Output mapping refers to an invalid method response: {status_code}")
     body, content_type = _response_body(request, response.get("responseTemplates") or {})
     headers = {"Content-Type": content_type}
     for name, expression in (response.get("responseParameters") or {}).items():

@@ -15,9 +15,11 @@ from labkit.local.api_gateway.method_request import MethodRequest
 
 # API Gateway takes these off a request before it hands it on.
 DROPPED = frozenset(
-    "connection content-length content-md5 expect max-forwards proxy-authenticate server te transfer-encoding "
-    "trailer upgrade www-authenticate".split()
-)
+    {
+        "connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te",
+        "trailer", "transfer-encoding", "upgrade", "www-authenticate",
+    }
+)  # fmt: skip
 
 
 def proxy_event(request: MethodRequest) -> dict[str, Any]:
@@ -45,7 +47,7 @@ def is_binary(media_types: str, configured: Iterable[str]) -> bool:
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-payload-encodings.html
     """
-    first = media_types.split(",")[0].split(";")[0].strip().lower()
+    first = media_types.partition(",")[0].partition(";")[0].strip().lower()
     return any(pattern == "*/*" or (first and fnmatchcase(first, pattern.lower())) for pattern in configured)
 
 

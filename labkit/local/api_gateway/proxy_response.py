@@ -19,9 +19,11 @@ MEMBERS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBa
 # A function cannot set these: API Gateway sends them under the name x-amzn-Remapped-<name>.
 # https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
 REMAPPED = frozenset(
-    "authorization connection content-length content-md5 date expect host max-forwards proxy-authenticate server "
-    "trailer transfer-encoding upgrade user-agent www-authenticate".split()
-)
+    {
+        "authorization", "connection", "content-length", "content-md5", "date", "expect", "host", "max-forwards",
+        "proxy-authenticate", "server", "trailer", "transfer-encoding", "upgrade", "user-agent", "www-authenticate",
+    }
+)  # fmt: skip
 HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 

@@ -1,8 +1,8 @@
 """API Gateway REST APIs at work: from a request on a stage's address to the integration of the method that answers it.
 
-What a stage serves is a deployment, a picture of the API taken when it was deployed: later changes of resources, methods,
-integrations, models, validators and gateway responses are invisible until the next one. Settings of the stage itself
-(variables, throttles, which deployment it serves), keys and usage plans act at once.
+What a stage serves is a deployment, a picture of the API taken when it was deployed: later changes of resources,
+methods, integrations, models, validators and gateway responses are invisible until the next one. Settings of the stage
+itself (variables, throttles, which deployment it serves), keys and usage plans act at once.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-deploy-api.html
 """

@@ -21,7 +21,7 @@ MODEL_REFERENCE = re.compile(r"https?://apigateway\.amazonaws\.com/restapis/[^/]
 Check = Callable[[Any], Any]
 
 
-class InvalidModel(Exception):
+class InvalidModelError(Exception):
     """A model is no JSON Schema of draft 4, or refers to a model that does not exist."""
 
 
@@ -36,36 +36,36 @@ def compile_model(name: str, models: dict[str, str]) -> Check:
         A function that raises ``fastjsonschema.JsonSchemaValueException`` for a value that does not fit.
 
     Raises:
-        InvalidModel: The schema, or one it refers to, cannot be used.
+        InvalidModelError: The schema, or one it refers to, cannot be used.
     """
 
     def referred(uri: str) -> Any:
         found = MODEL_REFERENCE.fullmatch(uri.partition("#")[0])
         if found is None:  # nothing is ever fetched: a model may refer to models of its own API only
-            raise InvalidModel(f"$ref {uri!r} does not name a model of this API")
+            raise InvalidModelError(f"$ref {uri!r} does not name a model of this API")
         return _schema(found["name"], models)
 
     try:
-        return fastjsonschema.compile(  # type: ignore[no-any-return]
+        return fastjsonschema.compile(
             {"$schema": DRAFT_04, **_schema(name, models)},
             handlers={"http": referred, "https": referred},
             use_default=False,
         )
-    except InvalidModel:
+    except InvalidModelError:
         raise
     except Exception as error:  # the compiler raises whatever it trips over in a schema that is none
-        raise InvalidModel(f"the model {name!r} is no JSON Schema of draft 4: {error}") from error
+        raise InvalidModelError(f"the model {name!r} is no JSON Schema of draft 4: {error}") from error
 
 
 def _schema(name: str, models: dict[str, str]) -> dict[str, Any]:
     if name not in models:
-        raise InvalidModel(f"there is no model {name!r}")
+        raise InvalidModelError(f"there is no model {name!r}")
     try:
         schema = json.loads(models[name] or "{}")
     except ValueError as error:
-        raise InvalidModel(f"the schema of the model {name!r} is not JSON: {error}") from error
+        raise InvalidModelError(f"the schema of the model {name!r} is not JSON: {error}") from error
     if not isinstance(schema, dict):
-        raise InvalidModel(f"the schema of the model {name!r} is not an object")
+        raise InvalidModelError(f"the schema of the model {name!r} is not an object")
     return schema
 
 
@@ -85,7 +85,7 @@ class Models:
         if key not in self._checks:
             try:
                 self._checks[key] = compile_model(name, request.api["models"])
-            except InvalidModel as error:
+            except InvalidModelError as error:
                 raise internal_server_error(f"Execution failed due to configuration error: {error}") from error
         return self._checks[key]
 
@@ -112,11 +112,11 @@ def _missing_parameters(request: MethodRequest) -> list[str]:
     for expression, required in sorted((request.method.get("requestParameters") or {}).items()):
         kind, _, name = expression.removeprefix("method.request.").partition(".")
         given = {
-            "header": lambda name: request.headers.get(name),
-            "path": lambda name: request.path_parameters.get(name),
-            "querystring": request.last_query_value,
-        }.get(kind)
-        if required and given is not None and not (given(name) or "").strip():
+            "header": request.headers.get(name),
+            "path": request.path_parameters.get(name),
+            "querystring": request.last_query_value(name),
+        }
+        if required and not (given.get(kind) or "").strip():
             missing.append(name)
     return missing
 

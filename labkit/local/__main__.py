@@ -107,12 +107,14 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
         max_environments=options.max_environments,
         concurrency=options.concurrency,
         allowed_hosts=frozenset(host.lower() for host in options.allow_host),
+        version=__version__,
     )
     stop = asyncio.Event()
     cloud = build(settings, stop=stop.set)
     config = uvicorn.Config(
         cloud.server, http="httptools", ws="none", lifespan="off", log_level="error", access_log=False,
         timeout_graceful_shutdown=1, timeout_keep_alive=75, server_header=False,
+        interface="asgi3", proxy_headers=False,
     )  # fmt: skip
     server = uvicorn.Server(config)
     server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]

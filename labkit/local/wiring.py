@@ -7,23 +7,40 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, Caller, HttpRequest, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
+from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.events import Events
 from labkit.local.gateway import Forward, Gateway
+from labkit.local.iam import Iam
+from labkit.local.lambda_runtime.functions import Lambda
 from labkit.local.moto_app.app import MotoApp
+from labkit.local.moto_app.iam import Roles
+from labkit.local.moto_app.logs import Logs
+from labkit.local.moto_app.protocols import parse_answer
+from labkit.local.moto_app.rest_apis import RestApis
+from labkit.local.moto_app.s3 import Buckets
+from labkit.local.moto_app.streams import Streams
 from labkit.local.server import Routes, Server
+from labkit.local.signature import decode_aws_chunked, verify
+from labkit.local.sqs.api import Sqs
+
+TABLE_WRITES = frozenset(
+    {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement"}
+)
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line decides."""
+    """What the command line decides; *smtp* is ``HOST:PORT`` of a relay or ``None`` for the own inbox."""
 
     endpoint: str
     state_dir: Path
@@ -35,3 +52,186 @@ class Settings:
     max_environments: int
     concurrency: int
     allowed_hosts: frozenset[str]
+    version: str
+
+
+class LocalCloud:
+    """The parts that were built, to be started, described and closed."""
+
+    def __init__(self, settings: Settings, server: Server, moto: MotoApp, closing: list[Callable[[], Any]]) -> None:
+        self.server = server
+        self._settings, self._moto, self._closing = settings, moto, closing
+        self._importing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin what runs by itself."""
+        self._importing = asyncio.create_task(self._moto.import_backends())
+
+    def description(self) -> dict[str, Any]:
+        """Return what ``local.json`` tells clients."""
+        settings = self._settings
+        return {
+            "endpoint": settings.endpoint,
+            "access_key": settings.access_key,
+            "secret_key": settings.secret_key,
+            "token": settings.token,
+            "account_id": ACCOUNT_ID,
+            "time_scale": settings.time_scale,
+        }
+
+    async def close(self) -> None:
+        """End every part, function processes first."""
+        if self._importing:
+            self._importing.cancel()
+        for close in self._closing:
+            result = close()
+            if result is not None:
+                await result
+        self._moto.close()
+
+
+def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
+    """Connect the parts of the local cloud."""
+    sys.setswitchinterval(0.001)  # the event loop must not wait 5 ms for moto's thread
+    started = time.time()
+    clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
+    buckets, roles, logs, streams, rest_apis = Buckets(moto), Roles(moto), Logs(moto), Streams(moto), RestApis(moto)
+
+    iam = Iam(
+        role=roles.role,
+        policy_documents=roles.policy_documents,
+        administrator=(settings.access_key, settings.secret_key),
+        clock=clock,
+    )
+    sqs = Sqs(clock=clock)
+
+    async def deliver(target_arn: str, message: str) -> None:
+        """Hand a record to a destination by its ARN: a queue or a function."""
+        service = target_arn.split(":")[2]
+        if service == "sqs":
+            await sqs.send_to(target_arn, message)
+        elif service == "lambda":
+            functions.invoke_event(target_arn, message.encode(), source="destination")
+        else:
+            raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
+
+    async def send_to_dlq(target_arn: str, body: str, attributes: dict[str, Any]) -> None:
+        await sqs.send_to(target_arn, body, message_attributes=attributes)
+
+    functions = Lambda(
+        issue_credentials=iam.issue,
+        trusts=iam.trusts,
+        role_can=iam.role_can,
+        put_log_events=logs.put_log_events,
+        get_object=buckets.get_object,
+        deliver=deliver,
+        send_to_dlq=send_to_dlq,
+        clock=clock,
+        endpoint=settings.endpoint,
+        state_dir=settings.state_dir,
+        max_environments=settings.max_environments,
+        concurrency=settings.concurrency,
+        emit=events.emit,
+    )
+    mappings = EventSourceMappings(
+        queues=sqs,
+        stream_length=streams.length,
+        read_stream=streams.records,
+        invoke=functions.invoke,
+        configuration=functions.configuration,
+        role_can=iam.role_can,
+        deliver=deliver,
+        clock=clock,
+        emit=events.emit,
+    )
+    api_gateway = ApiGateway(
+        definition=rest_apis.definition,
+        live=rest_apis.live,
+        invoke=functions.invoke,
+        permits=functions.permits,
+        emit=events.emit,
+    )
+
+    async def deploy(call: ApiCall, forward: Forward) -> HttpResponse:
+        response = await forward(call)
+        if response.status < 300:
+            deployment = parse_answer(call, response)
+            await api_gateway.deployed(call.region, call.params["restApiId"], deployment["id"])
+        return response
+
+    def after(call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Tell the features of writes to what moto keeps."""
+        if call.service == "dynamodb" and call.operation in TABLE_WRITES:
+            mappings.table_written()
+        elif call.service == "iam":
+            iam.policies_changed()
+        elif call.service == "apigateway":
+            api_gateway.changed()
+
+    gateway = Gateway(
+        owners={
+            "sqs": sqs.operations,
+            "lambda": {**functions.operations, **mappings.operations},
+            "sts": iam.operations,
+        },
+        forward=moto.forward,
+        interceptors={("apigateway", "CreateDeployment"): deploy},
+        identify=_identify(iam, clock),
+        authorise=iam.authorise,
+        observers=[after],
+        emit=events.emit,
+    )
+
+    async def health(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
+        return _json(
+            {
+                "status": "running",
+                "version": settings.version,
+                "uptime_seconds": round(time.time() - started, 1),
+                "account_id": ACCOUNT_ID,
+                "time_scale": settings.time_scale,
+                "parts": {
+                    "sqs": {"queues": len(sqs.depths())},
+                    "lambda": {"processes": sum(functions.processes().values())},
+                },
+            }
+        )
+
+    async def shutdown(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
+        asyncio.get_running_loop().call_later(0.05, stop)
+        return _json({"status": "stopping"})
+
+    async def log_lines(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
+        return HttpResponse(200, ("\n".join(events.recent) + "\n").encode(), {"Content-Type": "text/plain; charset=utf-8"})
+
+    async def event_stream(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
+        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
+        return HttpResponse(200, headers=headers, stream=events.stream())
+
+    async def no_website(request: HttpRequest, bucket: str, key: str) -> HttpResponse:
+        return HttpResponse(404, b"no website\n")
+
+    routes = Routes(
+        api_call=gateway.handle,
+        execute_api=api_gateway.handle,
+        website=no_website,
+        pages={"/_labkit/shutdown": shutdown, "/_labkit/logs": log_lines, "/_labkit/events": event_stream},
+        open_pages={"/_labkit/health": health},
+        token=settings.token,
+        allowed_hosts=settings.allowed_hosts,
+    )
+    return LocalCloud(settings, Server(routes), moto, [mappings.close, functions.close])
+
+
+def _identify(iam: Iam, clock: Clock) -> Callable[[HttpRequest], tuple[Caller, str, str]]:
+    def identify(request: HttpRequest) -> tuple[Caller, str, str]:
+        signed = verify(request, secret_of=iam.secret_of, now=clock.now)
+        if request.headers.get("x-amz-content-sha256").startswith("STREAMING-"):
+            request.body = decode_aws_chunked(request.body)
+        return iam.caller_of(signed.access_key_id), signed.region, signed.service
+
+    return identify
+
+
+def _json(content: dict[str, Any]) -> HttpResponse:
+    return HttpResponse(200, json.dumps(content).encode(), {"Content-Type": "application/json"})

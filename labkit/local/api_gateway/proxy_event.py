@@ -39,8 +39,15 @@ def proxy_event(
     """Return the event as JSON. What is absent is ``null``, header names keep the client's spelling."""
     now = time.time()
     trace = f"Root=1-{int(now):08x}-{uuid.uuid4().hex[:24]}"
-    added = [("X-Amzn-Trace-Id", trace), ("X-Forwarded-For", request.source_ip), ("X-Forwarded-Port", "443"), ("X-Forwarded-Proto", "https")]
-    headers = [(name, value) for name, value in request.headers.items if name.lower() not in ("connection", "content-length")] + added
+    added = [
+        ("X-Amzn-Trace-Id", trace),
+        ("X-Forwarded-For", request.source_ip),
+        ("X-Forwarded-Port", "443"),
+        ("X-Forwarded-Proto", "https"),
+    ]
+    headers = [
+        (name, value) for name, value in request.headers.items if name.lower() not in ("connection", "content-length")
+    ] + added
     query = parse_qsl(request.query, keep_blank_values=True)
     domain = f"{api_id}.execute-api.{region}.amazonaws.com"
     binary = bool(request.body) and _is_binary(request.headers.get("content-type"), binary_media_types)

@@ -24,7 +24,11 @@ def client_response(payload: bytes) -> HttpResponse:
     if not isinstance(value, dict) or set(value) - KEYS:
         raise _malformed()
     body, multi = value.get("body"), value.get("multiValueHeaders") or {}
-    if not isinstance(body, str | None) or not isinstance(multi, dict) or not isinstance(value.get("headers") or {}, dict):
+    if (
+        not isinstance(body, str | None)
+        or not isinstance(multi, dict)
+        or not isinstance(value.get("headers") or {}, dict)
+    ):
         raise _malformed()
     if any(not isinstance(values, list) for values in multi.values()):
         raise _malformed()

@@ -82,7 +82,9 @@ class ApiGateway:
         response.headers.setdefault("Content-Type", "application/json")
         response.headers |= {"x-amzn-RequestId": request_id, "x-amz-apigw-id": request_id.replace("-", "")[:15] + "="}
         milliseconds = (time.time() - started) * 1000
-        self._emit("request", method=request.method, path=f"/{stage}{path}", status=response.status, ms=f"{milliseconds:.1f}")
+        self._emit(
+            "request", method=request.method, path=f"/{stage}{path}", status=response.status, ms=f"{milliseconds:.1f}"
+        )
         return response
 
     async def _deployment(self, api_id: str, stage: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
@@ -110,7 +112,12 @@ class ApiGateway:
     ) -> HttpResponse:
         route = find_route(definition["resources"], request.method, path)
         if route is None:
-            raise Refused("MISSING_AUTHENTICATION_TOKEN", 403, "Missing Authentication Token", "MissingAuthenticationTokenException")
+            raise Refused(
+                "MISSING_AUTHENTICATION_TOKEN",
+                403,
+                "Missing Authentication Token",
+                "MissingAuthenticationTokenException",
+            )
         if len(request.body) > LARGEST_PAYLOAD:
             raise Refused("REQUEST_TOO_LARGE", 413, "Request Too Long", "RequestTooLargeException")
         key = None
@@ -122,11 +129,17 @@ class ApiGateway:
         if kind == "MOCK":
             return mock_integration.answer(route.method, request)
         if kind != "AWS_PROXY":
-            self._emit("not supported", api=api_id, why=f"integrations of type {kind} are not supported by the local cloud")
+            self._emit(
+                "not supported", api=api_id, why=f"integrations of type {kind} are not supported by the local cloud"
+            )
             raise Refused("API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException")
         found = FUNCTION_IN_URI.search(integration["uri"] or "")
         if integration["httpMethod"] != "POST" or not found:
-            self._emit("misconfigured", api=api_id, why="a Lambda integration needs httpMethod POST and the function's invocations URI")
+            self._emit(
+                "misconfigured",
+                api=api_id,
+                why="a Lambda integration needs httpMethod POST and the function's invocations URI",
+            )
             raise Refused("API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException")
         source = f"arn:aws:execute-api:{self._regions[api_id]}:{ACCOUNT_ID}:{api_id}/{stage}/{request.method}{route.resource['path']}"
         if not integration.get("credentials") and not self._permits(
@@ -145,9 +158,13 @@ class ApiGateway:
 
     async def _call(self, function_arn: str, event: bytes, timeout: float) -> HttpResponse:
         try:
-            result = await asyncio.wait_for(asyncio.shield(asyncio.ensure_future(self._invoke(function_arn, event))), timeout)
+            result = await asyncio.wait_for(
+                asyncio.shield(asyncio.ensure_future(self._invoke(function_arn, event))), timeout
+            )
         except TimeoutError:
-            raise Refused("INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", "InternalServerErrorException") from None
+            raise Refused(
+                "INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", "InternalServerErrorException"
+            ) from None
         except AwsError as error:
             self._emit("not invoked", function=function_arn, error=error.message)
             status = 429 if error.code == "TooManyRequestsException" else 500

@@ -40,7 +40,11 @@ def _check_parameters(declared: dict[str, Any], request: HttpRequest, path_param
         if str(required).lower() != "true":
             continue
         _, _, place, parameter = name.split(".", 3)
-        given = {"header": request.headers.get(parameter), "querystring": query.get(parameter), "path": path_parameters.get(parameter)}
+        given = {
+            "header": request.headers.get(parameter),
+            "querystring": query.get(parameter),
+            "path": path_parameters.get(parameter),
+        }
         if not given.get(place):
             missing.append(parameter)
     if missing:

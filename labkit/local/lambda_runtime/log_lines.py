@@ -34,6 +34,10 @@ def log_events(request_id: str, region: str, runtime: str, memory: int, outcome:
     events += outcome.output
     events.append((now, f"END RequestId: {request_id}\n"))
     events.append((now, _report(request_id, memory, outcome)))
+    latest = 0
+    for index, (at, text) in enumerate(events):  # CloudWatch Logs wants the events of one request in order of time
+        latest = max(latest, at)
+        events[index] = (latest, text)
     return events
 
 

@@ -44,7 +44,10 @@ class RuntimeApi:
 
     async def listen(self) -> str:
         """Listen on a free loopback port; return ``host:port``."""
-        config = uvicorn.Config(self._app, http="httptools", ws="none", lifespan="off", log_level="critical", access_log=False)
+        config = uvicorn.Config(
+            self._app, interface="asgi3", http="httptools", ws="none", lifespan="off", log_level="critical",
+            access_log=False, proxy_headers=False,
+        )  # fmt: skip
         config.load()
         state = ServerState()
         self._server = await asyncio.get_running_loop().create_server(

@@ -58,7 +58,9 @@ def _live(region: str, api_id: str) -> dict[str, Any] | None:
     plans = []
     for plan in store.usage_plans.values():
         stages = [one["stage"] for one in plan.api_stages if one.get("apiId") == api_id]
-        keys = [store.keys[key_id].to_json() for key_id in store.usage_plan_keys.get(plan.id, {}) if key_id in store.keys]
+        keys = [
+            store.keys[key_id].to_json() for key_id in store.usage_plan_keys.get(plan.id, {}) if key_id in store.keys
+        ]
         plans.append({"id": plan.id, "stages": stages, "throttle": plan.throttle, "quota": plan.quota, "keys": keys})
     stages = {name: {"deployment": s.deployment_id, "variables": s.variables} for name, s in api.stages.items()}
     return copy.deepcopy({"stages": stages, "plans": plans})

@@ -1,0 +1,247 @@
+"""API Gateway's control plane is moto's. Here stands what moto leaves out or does otherwise than AWS.
+
+Three kinds of correction: a *check* refuses what AWS refuses before moto is asked; an *answer* replaces moto's; what
+follows a successful call of moto's (*afterwards*) completes it.
+
+https://docs.aws.amazon.com/apigateway/latest/api/API_Operations.html
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, date, datetime
+from typing import Any
+
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
+from labkit.local.api_gateway import control_plane_checks as checks
+from labkit.local.api_gateway.gateway_responses import DEFAULT_TEMPLATES, TYPES
+
+Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
+Correction = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
+Answer = Callable[[ApiCall], Awaitable[dict[str, Any]]]
+Afterwards = Callable[[ApiCall, dict[str, Any]], Awaitable[dict[str, Any] | None]]
+
+TAGGABLE = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+::/(?P<kind>restapis|apikeys|usageplans)/(?P<names>.+)")
+
+
+class ControlPlane:
+    """Correct moto's API Gateway.
+
+    Args:
+        reads: ``setup(api_id, region)``, ``metering(region)`` and ``live(api_id)`` of moto's state.
+        changes: The changes that moto cannot make, see ``moto_app.rest_api_changes``.
+        deployed: ``await deployed(api_id, deployment_id, region)``, told of each new deployment.
+        usage: ``usage(plan, key_id, start, end)``: what a key used of a plan.
+        serialise: Makes the HTTP answer of a result.
+        now: Epoch seconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        reads: Any,
+        changes: Any,
+        deployed: Callable[[str, str, str], Awaitable[None]],
+        usage: Callable[[dict[str, Any], str, date, date], list[list[int]]],
+        serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
+        now: Callable[[], float],
+    ) -> None:
+        self._reads = reads
+        self._changes = changes
+        self._deployed = deployed
+        self._usage = usage
+        self._serialise = serialise
+        self._now = now
+        self._answers: Mapping[str, Answer] = {
+            "DeleteDeployment": self._delete_deployment,
+            "DeleteResource": self._delete_resource,
+            "GetGatewayResponse": self._get_gateway_response,
+            "GetGatewayResponses": self._get_gateway_responses,
+            "GetTags": self._get_tags,
+            "GetUsage": self._get_usage,
+            "TagResource": self._tag_resource,
+            "UntagResource": self._untag_resource,
+            "UpdateIntegration": lambda call: self._changes.patch_integration(call.params, call.region),
+            "UpdateMethod": lambda call: self._changes.patch_method(call.params, call.region),
+            "UpdateUsagePlan": self._update_usage_plan,
+        }
+        self._afterwards: Mapping[str, Afterwards] = {
+            "CreateRestApi": self._complete_rest_api,
+            "DeleteApiKey": self._forget_key,
+            "DeleteRestApi": self._detach_stages,
+            "DeleteStage": self._detach_stages,
+            "UpdateRestApi": self._update_binary_media_types,
+        }
+
+    @property
+    def corrections(self) -> dict[str, Correction]:
+        """Operation → what stands before moto for it."""
+        names = {*checks.OF_AN_API, *checks.OF_KEYS_AND_PLANS, *checks.ALONE, *self._answers, *self._afterwards}
+        return {**dict.fromkeys(names, self._correct), "CreateDeployment": self._create_deployment}
+
+    async def _correct(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        await self._check(call)
+        if answer := self._answers.get(call.operation):
+            return self._serialise(call, await answer(call))
+        response = await forward(call)
+        afterwards = self._afterwards.get(call.operation)
+        if afterwards is None or response.status >= 400:
+            return response
+        result = await afterwards(call, json.loads(response.body or b"{}"))
+        if result is not None:
+            response.body = json.dumps(result).encode()
+            response.headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
+        return response
+
+    async def _check(self, call: ApiCall) -> None:
+        if check := checks.ALONE.get(call.operation):
+            check(call.params)
+        if call.operation in checks.OF_AN_API:
+            api_id = call.params["restApiId"]
+            setup = await self._reads.setup(api_id, call.region)
+            if setup is None:
+                message = f"Invalid API identifier specified {ACCOUNT_ID}:{api_id}"
+                raise AwsError("NotFoundException", message, 404)
+            for check_setup in checks.OF_AN_API[call.operation]:
+                check_setup(call.params, setup)
+        if call.operation in checks.OF_KEYS_AND_PLANS:
+            metering = await self._reads.metering(call.region)
+            for check_metering in checks.OF_KEYS_AND_PLANS[call.operation]:
+                check_metering(call.params, metering)
+
+    async def _create_deployment(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Deploy; a stage that exists keeps its settings, which moto would reset."""
+        await self._check(call)
+        api_id, stage = call.params["restApiId"], call.params.get("stageName")
+        live = await self._reads.live(api_id)
+        response = await forward(call)
+        if response.status < 400:
+            if stage and live and (kept := live["stages"].get(stage)):
+                await self._changes.keep_stage_settings(api_id, call.region, stage, kept)
+            await self._deployed(api_id, json.loads(response.body)["id"], call.region)
+        return response
+
+    async def _delete_deployment(self, call: ApiCall) -> dict[str, Any]:
+        await self._changes.delete_deployment(call.params["restApiId"], call.region, call.params["deploymentId"])
+        return {}
+
+    async def _delete_resource(self, call: ApiCall) -> dict[str, Any]:
+        """Delete a resource and all below it."""
+        api_id = call.params["restApiId"]
+        setup = await self._reads.setup(api_id, call.region)
+        doomed = [call.params["resourceId"]]
+        for resource_id in doomed:
+            doomed += [one["id"] for one in setup["resources"] if one["parentId"] == resource_id]
+        await self._changes.delete_resources(api_id, call.region, doomed)
+        return {}
+
+    async def _complete_rest_api(self, call: ApiCall, api: dict[str, Any]) -> dict[str, Any] | None:
+        types = call.params.get("binaryMediaTypes") or []
+        completed: dict[str, Any] = await self._changes.complete_rest_api(api["id"], call.region, types)
+        return completed
+
+    async def _update_binary_media_types(self, call: ApiCall, api: dict[str, Any]) -> dict[str, Any] | None:
+        """Media types stand in the path of a patch operation (``/binaryMediaTypes/image~1png``), where moto overlooks them."""
+        setup = await self._reads.setup(api["id"], call.region)
+        types: list[str] = [one for one in setup["binaryMediaTypes"] if one]
+        prefix = "/binaryMediaTypes/"
+        operations = [one for one in call.params.get("patchOperations") or [] if one["path"].startswith(prefix)]
+        for operation in operations:
+            name = operation["path"].removeprefix(prefix).replace("~1", "/")
+            types = [one for one in types if one != name]
+            if operation["op"] != "remove":
+                types.append((operation.get("value") or name) if operation["op"] == "replace" else name)
+        if not operations:
+            return None
+        await self._changes.update_binary_media_types(api["id"], call.region, types)
+        return {**api, "binaryMediaTypes": types}
+
+    async def _detach_stages(self, call: ApiCall, _: dict[str, Any]) -> None:
+        await self._changes.detach_stages(call.region, call.params["restApiId"], call.params.get("stageName"))
+
+    async def _forget_key(self, call: ApiCall, _: dict[str, Any]) -> None:
+        await self._changes.forget_key(call.region, call.params["apiKey"])
+
+    async def _get_gateway_responses(self, call: ApiCall) -> dict[str, Any]:
+        """All types: the API's own responses, and API Gateway's defaults for the others."""
+        setup = await self._reads.setup(call.params["restApiId"], call.region)
+        return {"items": [_gateway_response(name, setup["gatewayResponses"]) for name in TYPES]}
+
+    async def _get_gateway_response(self, call: ApiCall) -> dict[str, Any]:
+        setup = await self._reads.setup(call.params["restApiId"], call.region)
+        return _gateway_response(call.params["responseType"], setup["gatewayResponses"])
+
+    async def _update_usage_plan(self, call: ApiCall) -> dict[str, Any]:
+        for operation in call.params.get("patchOperations") or []:
+            if operation["path"] == "/apiStages" and operation["op"] == "add":
+                await self._check_stage(operation.get("value", ""), call.params["usagePlanId"])
+        plan: dict[str, Any] = await self._changes.patch_usage_plan(
+            call.region, call.params["usagePlanId"], call.params.get("patchOperations") or []
+        )
+        return plan
+
+    async def _check_stage(self, value: str, plan_id: str) -> None:
+        api_id, _, stage = value.partition(":")
+        live = await self._reads.live(api_id)
+        if stage and (live is None or stage not in live["stages"]):
+            message = f"Invalid API Stage {{api: {api_id}, stage: {stage}}} specified for usageplan {plan_id}"
+            raise AwsError("NotFoundException", message, 404)
+
+    async def _get_usage(self, call: ApiCall) -> dict[str, Any]:
+        """What the keys of a plan used on each day, and what remained."""
+        metering = await self._reads.metering(call.region)
+        plan = metering["usagePlans"][call.params["usagePlanId"]]
+        start, end = (_day(call.params[name], name) for name in ("startDate", "endDate"))
+        keys = [key["id"] for key in plan["keys"] if call.params.get("keyId") in (None, key["id"])]
+        last = min(end, datetime.fromtimestamp(self._now(), UTC).date())
+        return {
+            "usagePlanId": plan["id"],
+            "startDate": call.params["startDate"],
+            "endDate": call.params["endDate"],
+            "items": {key_id: self._usage(plan, key_id, start, last) for key_id in keys},
+        }
+
+    async def _get_tags(self, call: ApiCall) -> dict[str, Any]:
+        _, _, tags = await self._tagged(call)
+        return {"tags": tags}
+
+    async def _tag_resource(self, call: ApiCall) -> dict[str, Any]:
+        kind, names, tags = await self._tagged(call)
+        await self._changes.set_tags(call.region, kind, names, {**tags, **call.params["tags"]})
+        return {}
+
+    async def _untag_resource(self, call: ApiCall) -> dict[str, Any]:
+        kind, names, tags = await self._tagged(call)
+        kept = {key: value for key, value in tags.items() if key not in call.params["tagKeys"]}
+        await self._changes.set_tags(call.region, kind, names, kept)
+        return {}
+
+    async def _tagged(self, call: ApiCall) -> tuple[str, list[str], dict[str, str]]:
+        found = TAGGABLE.fullmatch(call.params["resourceArn"])
+        if found is None:
+            raise AwsError("BadRequestException", f"Invalid ARN specified: {call.params['resourceArn']}")
+        names = found["names"].split("/")
+        tags = await self._changes.tags(call.region, found["kind"], names)
+        if tags is None:
+            raise AwsError("NotFoundException", f"There is no resource {call.params['resourceArn']}", 404)
+        return found["kind"], names, tags
+
+
+def _gateway_response(response_type: str, configured: dict[str, Any]) -> dict[str, Any]:
+    if own := configured.get(response_type):
+        status, parameters = own.get("statusCode"), own.get("responseParameters") or {}
+        templates, is_default = own.get("responseTemplates") or DEFAULT_TEMPLATES, False
+    else:
+        status, parameters, templates, is_default = None, {}, DEFAULT_TEMPLATES, True
+    answer = {"responseType": response_type, "responseParameters": parameters, "responseTemplates": templates}
+    status = status or TYPES[response_type]
+    return {**answer, "defaultResponse": is_default, **({"statusCode": str(status)} if status else {})}
+
+
+def _day(text: str, name: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise AwsError("BadRequestException", f"Invalid {name} {text!r}: a day is written like 2026-01-31") from None

@@ -7,6 +7,8 @@ import functools
 import importlib
 import os
 import re
+import sys
+import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -70,9 +72,29 @@ def backend(service: str, region: str) -> Any:
     return regions["aws" if service in ("s3", "iam") else region]
 
 
+def _defer_openapi_validator() -> None:
+    """Keep ``openapi_spec_validator`` from being imported with moto's API Gateway: that alone takes two seconds.
+
+    moto calls it when an OpenAPI document is imported, and then gets the real one.
+    """
+    name = "openapi_spec_validator"
+    if name in sys.modules:
+        return
+
+    def validate(document: Any) -> Any:
+        sys.modules.pop(name, None)
+        return importlib.import_module(name).validate(document)
+
+    stand_in = types.ModuleType(name)
+    stand_in.validate = validate  # type: ignore[attr-defined]
+    sys.modules[name] = stand_in
+
+
 @functools.cache
 def _routes_of(service: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
     module = "awslambda" if service == "lambda" else service.replace("-", "")
+    if service == "apigateway":
+        _defer_openapi_validator()
     importlib.import_module(f"moto.{module}.responses")
     urls = backend(service, "us-east-1").urls
     return [(re.compile(pattern), handler) for pattern, handler in urls.items()]

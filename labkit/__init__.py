@@ -51,4 +51,7 @@ _MODULES = {
 def __getattr__(attribute: str) -> Any:
     if attribute not in __all__:
         raise AttributeError(f"labkit has no {attribute!r}")
-    return getattr(importlib.import_module(f"labkit.{_MODULES.get(attribute, attribute)}"), attribute)
+    modules = {one: importlib.import_module(f"labkit.{_MODULES.get(one, one)}") for one in __all__}
+    # All at once, since importing a submodule such as labkit.follow also sets the attribute of that name.
+    globals().update({one: getattr(module, one) for one, module in modules.items()})
+    return globals()[attribute]

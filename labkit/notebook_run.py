@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from xml.etree import ElementTree
 
 from labkit.exceptions import LabkitError
@@ -108,14 +108,14 @@ def _run_one(
 
     started = time.perf_counter()
     error, cell, source = "", 0, ""
-    with warnings.catch_warnings(), _quiet_kernel():
+    with warnings.catch_warnings(), _kernel_log(executed.parent / "kernel.log") as terminal:
         warnings.simplefilter("ignore")
         try:
             papermill.execute_notebook(
                 str(notebook),
                 str(executed),
                 parameters=dict(parameters),
-                progress_bar={"desc": notebook.stem, "leave": False} if interactive else False,
+                progress_bar={"desc": notebook.stem, "leave": False, "file": terminal} if interactive else False,
                 execution_timeout=timeout,
                 cwd=str(notebook.parent),
             )
@@ -137,15 +137,17 @@ def _facts(notebook: Path) -> tuple[int, float]:
 
 
 @contextlib.contextmanager
-def _quiet_kernel() -> Iterator[None]:
-    """Keep the kernel from warning about frozen modules, which no reader can do anything about."""
-    before = os.environ.get("PYDEVD_DISABLE_FILE_VALIDATION")
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ["PYDEVD_DISABLE_FILE_VALIDATION"]
+def _kernel_log(path: Path) -> Iterator[TextIO]:
+    """Send what kernels print on stderr to a file, and yield the real stderr, for the progress bar."""
+    sys.stderr.flush()
+    terminal = os.fdopen(os.dup(2), "w")
+    with path.open("ab") as log:
+        os.dup2(log.fileno(), 2)
+        try:
+            yield terminal
+        finally:
+            os.dup2(terminal.fileno(), 2)
+            terminal.close()
 
 
 def _write_html(executed: Path) -> None:

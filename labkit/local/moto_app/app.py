@@ -80,14 +80,24 @@ def _defer_openapi_validator() -> None:
     name = "openapi_spec_validator"
     if name in sys.modules:
         return
+    modules = {part: types.ModuleType(part) for part in (name, f"{name}.validation", f"{name}.validation.exceptions")}
 
-    def validate(document: Any) -> Any:
-        sys.modules.pop(name, None)
-        return importlib.import_module(name).validate(document)
+    class OpenAPIValidationError(Exception):
+        """What moto catches."""
 
-    stand_in = types.ModuleType(name)
-    stand_in.validate = validate  # type: ignore[attr-defined]
-    sys.modules[name] = stand_in
+    def validate(document: Any) -> None:
+        for part in modules:
+            sys.modules.pop(part, None)
+        real = importlib.import_module(name)
+        exceptions = importlib.import_module(f"{name}.validation.exceptions")
+        try:
+            real.validate(document)
+        except exceptions.OpenAPIValidationError as error:
+            raise OpenAPIValidationError(str(error)) from error
+
+    vars(modules[name])["validate"] = validate
+    vars(modules[f"{name}.validation.exceptions"])["OpenAPIValidationError"] = OpenAPIValidationError
+    sys.modules.update(modules)
 
 
 @functools.cache

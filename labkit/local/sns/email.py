@@ -48,5 +48,5 @@ def _mail(display_name: str, to: str, subject: str, body: str) -> bytes:
     mail["Subject"] = subject
     mail["Date"] = format_datetime(datetime.now(UTC))
     mail["Message-ID"] = make_msgid(domain="sns.amazonaws.com")
-    mail.set_content(body, cte="8bit" if body.isascii() else "base64")
+    mail.set_content(body)  # quoted-printable where a line is longer than SMTP allows
     return mail.as_bytes()

@@ -22,6 +22,7 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self._maildir = mailbox.Maildir(str(folder), create=True)
+        self._maildir.clear()  # mails of an earlier local cloud: their topics and links are gone
         self._server: asyncio.Server | None = None
 
     async def start(self) -> int:

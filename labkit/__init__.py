@@ -39,6 +39,7 @@ __all__ = [
 _MODULES = {
     "LabkitError": "exceptions",
     "WaitTimeout": "exceptions",
+    "connect": "cloud",
     "draw_timeline": "display",
     "invoke_url": "endpoints",
     "name": "names",

@@ -29,8 +29,10 @@ from labkit.local.moto_app.logs import Logs
 from labkit.local.moto_app.protocols import serialise
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
-from labkit.local.moto_app.s3 import Buckets
+from labkit.local.moto_app.s3 import BucketAccess, Buckets
 from labkit.local.moto_app.streams import Streams
+from labkit.local.s3_access import S3Access
+from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
 from labkit.local.signature import decode_aws_chunked, verify
 from labkit.local.sqs.api import Sqs
@@ -99,6 +101,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
     buckets, roles, logs, streams, rest_apis = Buckets(moto), Roles(moto), Logs(moto), Streams(moto), RestApis(moto)
 
+    bucket_access = BucketAccess(moto)
+
     iam = Iam(
         role=roles.role,
         policy_documents=roles.policy_documents,
@@ -166,6 +170,18 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         now=clock.now,
     )
 
+    s3_access = S3Access(
+        policy=buckets.policy,
+        public_access_block=bucket_access.public_access_block,
+        block_public_access=bucket_access.block_public_access,
+    )
+    website = Website(
+        exists=buckets.exists,
+        configuration=bucket_access.website,
+        get_object=buckets.get_object,
+        anybody_may=s3_access.anybody_may,
+    )
+
     def after(call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Tell the features of writes to what moto keeps."""
         if call.service == "dynamodb" and call.operation in TABLE_WRITES:
@@ -182,7 +198,11 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             "sts": iam.operations,
         },
         forward=moto.forward,
-        interceptors={("apigateway", name): correction for name, correction in control_plane.corrections.items()},
+        interceptors={
+            **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
+            ("s3", "CreateBucket"): s3_access.create_bucket,
+            ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
+        },
         identify=_identify(iam, clock),
         authorise=iam.authorise,
         observers=[after],
@@ -215,13 +235,10 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         return HttpResponse(200, headers=headers, stream=events.stream())
 
-    async def no_website(request: HttpRequest, bucket: str, key: str) -> HttpResponse:
-        return HttpResponse(404, b"no website\n")
-
     routes = Routes(
         api_call=gateway.handle,
         execute_api=api_gateway.handle,
-        website=no_website,
+        website=website.handle,
         pages={"/_labkit/shutdown": shutdown, "/_labkit/logs": log_lines, "/_labkit/events": event_stream},
         open_pages={"/_labkit/health": health},
         token=settings.token,

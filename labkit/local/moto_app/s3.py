@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import xmltodict
 from moto.s3.exceptions import MissingBucket
+from moto.s3.models import PublicAccessBlock
 
 from labkit.local.moto_app.app import MotoApp, backend
 
@@ -87,3 +89,44 @@ def _policy(bucket: str) -> dict[str, Any] | None:
     found = _bucket(bucket)
     text = found.policy if found is not None else None
     return json.loads(text) if text else None
+
+
+class BucketAccess:
+    """Website settings and Block Public Access of moto's buckets."""
+
+    def __init__(self, moto: MotoApp) -> None:
+        self._moto = moto
+
+    async def website(self, bucket: str) -> dict[str, Any] | None:
+        """Return the website configuration, with the names of the API, or ``None``."""
+        return await self._moto.run(_website, bucket)
+
+    async def public_access_block(self, bucket: str) -> dict[str, bool]:
+        """Return the four settings; all are false where the block was removed."""
+        return await self._moto.run(_public_access_block, bucket)
+
+    async def block_public_access(self, bucket: str) -> None:
+        """Switch all four settings on, as every new bucket has them."""
+        await self._moto.run(_block_public_access, bucket)
+
+
+def _website(bucket: str) -> dict[str, Any] | None:
+    found = _bucket(bucket)
+    if found is None or not found.website_configuration:
+        return None
+    configuration = xmltodict.parse(found.website_configuration, force_list=("RoutingRule",))["WebsiteConfiguration"]
+    rules = (configuration.get("RoutingRules") or {}).get("RoutingRule") or []
+    return {**configuration, "RoutingRules": rules}
+
+
+def _public_access_block(bucket: str) -> dict[str, bool]:
+    found = _bucket(bucket)
+    block = found.public_access_block if found is not None else None
+    names = ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")
+    return {name: bool(block and getattr(block, name)) for name in names}
+
+
+def _block_public_access(bucket: str) -> None:
+    found = _bucket(bucket)
+    if found is not None and found.public_access_block is None:
+        found.public_access_block = PublicAccessBlock(True, True, True, True)

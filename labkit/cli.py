@@ -1,0 +1,225 @@
+"""The command ``labkit``."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from labkit import local_process
+from labkit.exceptions import LabkitError
+
+COULD_NOT_START = 2
+
+app = typer.Typer(
+    help="Build a serverless application on a local cloud, or on AWS.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def main() -> None:
+    """Run the command; an error of labkit is one clear sentence."""
+    try:
+        app()
+    except LabkitError as error:
+        print(f"labkit: {error}", file=sys.stderr)
+        sys.exit(COULD_NOT_START if "did not start" in str(error) else 1)
+
+
+@app.command()
+def up(
+    port: Annotated[int | None, typer.Option(help="0 picks a free one; without it 4566, or a free one")] = None,
+    state_dir: Annotated[Path | None, typer.Option(help="where keys, logs and mails live")] = None,
+    time_scale: Annotated[float | None, typer.Option(help="divides the waits that AWS fixes; 60 if not given")] = None,
+    smtp: Annotated[str | None, typer.Option(help="HOST:PORT of a mail relay")] = None,
+    max_environments: Annotated[int | None, typer.Option(help="processes per function; 4 if not given")] = None,
+    allow_host: Annotated[list[str] | None, typer.Option(help="a further Host name to answer to")] = None,
+) -> None:
+    """Start the local cloud, unless it runs."""
+    options: list[str] = []
+    for option, value in (("--port", port), ("--time-scale", time_scale), ("--smtp", smtp), ("--max-environments", max_environments)):
+        options += [option, str(value)] if value is not None else []
+    for host in allow_host or []:
+        options += ["--allow-host", host]
+    described = local_process.start(state_dir and state_dir.absolute(), options)
+    print(f"labkit's local cloud is ready on {described['endpoint']} (pid {described['pid']})")
+
+
+@app.command()
+def down(state_dir: Annotated[Path | None, typer.Option(help="its state directory")] = None) -> None:
+    """End the local cloud and every function process."""
+    print("the local cloud has ended" if local_process.stop(state_dir and state_dir.absolute()) else "no local cloud runs")
+
+
+@app.command()
+def status() -> None:
+    """Tell whether the local cloud runs, and what it has."""
+    described = local_process.find()
+    if described is None:
+        print(f"no local cloud runs on {local_process.state_dir()}; start it with: labkit up")
+        raise typer.Exit(1)
+    answer = local_process.health(described) or {}
+    print(f"running on {described['endpoint']} (pid {described['pid']}), for {answer.get('uptime_seconds')} s")
+    for part, facts in answer.get("parts", {}).items():
+        print(f"  {part}: " + ", ".join(f"{value} {key}" for key, value in facts.items()))
+
+
+@app.command()
+def logs(follow: Annotated[bool, typer.Option("--follow", "-f", help="go on with what comes")] = False) -> None:
+    """Show the log: one line per API call, request and batch."""
+    path = local_process.state_dir() / "local.log"
+    if not path.exists():
+        raise LabkitError(f"there is no log at {path}; start the local cloud with: labkit up")
+    with path.open(encoding="utf-8", errors="replace") as log:
+        while True:
+            text = log.read()
+            print(text, end="", flush=True)
+            if not follow:
+                return
+            time.sleep(0.2)
+
+
+@app.command()
+def env(
+    output: Annotated[str, typer.Option("--format", help="sh, powershell or json")] = "sh",
+) -> None:
+    """Print what other tools need to reach the local cloud: eval "$(labkit env)"."""
+    described = local_process.find()
+    if described is None:
+        raise LabkitError("no local cloud runs; start it with: labkit up")
+    values = {
+        "AWS_ENDPOINT_URL": described["endpoint"],
+        "AWS_ACCESS_KEY_ID": described["access_key"],
+        "AWS_SECRET_ACCESS_KEY": described["secret_key"],
+        "AWS_DEFAULT_REGION": os.environ.get("LABKIT_REGION", "us-east-1"),
+    }
+    if output == "json":
+        print(json.dumps(values, indent=2))
+    elif output in ("sh", "powershell"):
+        form = "export {}='{}'" if output == "sh" else "$env:{} = '{}'"
+        print("\n".join(form.format(name, value) for name, value in values.items()))
+    else:
+        raise LabkitError(f"--format is {output!r}; choose sh, powershell or json")
+
+
+@app.command()
+def run(
+    notebooks: Annotated[list[str] | None, typer.Argument(help="numbers or names; all without one")] = None,
+    lab_id: Annotated[str, typer.Option(help="the LAB_ID of the run")] = "run",
+    size: Annotated[str, typer.Option(help="small or normal")] = "small",
+    out: Annotated[Path, typer.Option(help="where executed notebooks and HTML go")] = Path("build"),
+    junit: Annotated[Path | None, typer.Option(help="write JUnit XML to this file")] = None,
+    timeout: Annotated[int, typer.Option(help="longest time for one cell, in seconds")] = 120,
+    parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE")] = None,
+) -> None:
+    """Run notebooks headless; exit 0 all passed, 1 one failed, 2 could not start."""
+    from labkit import notebook_run
+
+    parameters = {"LAB_ID": lab_id, "SIZE": size, **_pairs(parameter or [])}
+    notebook_run.check_parameters(parameters)
+    chosen = notebook_run.find_notebooks(_notebooks(), notebooks or [])
+    os.environ["LABKIT_STATE_DIR"] = str(local_process.state_dir())
+    ran_before = local_process.find() is not None
+    if parameters.get("CLOUD", "local") == "local":
+        local_process.start()
+    try:
+        results = notebook_run.run_notebooks(chosen, out=out, parameters=parameters, timeout=timeout)
+    finally:
+        if not ran_before:
+            local_process.stop()  # who starts it ends it
+    notebook_run.print_table(results, out)
+    (out / "results.json").write_text(json.dumps(notebook_run.as_facts(results), indent=2), encoding="utf-8")
+    if junit:
+        notebook_run.write_junit(results, junit)
+    print(notebook_run.last_line(results))
+    raise typer.Exit(notebook_run.exit_code(results))
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise LabkitError(f"--parameter takes NAME=VALUE, not {text!r}")
+        pairs[name] = value
+    return pairs
+
+
+def _notebooks() -> Path:
+    here = Path.cwd()
+    for folder in (here, *here.parents, Path(__file__).parent.parent):
+        if (folder / "notebooks").is_dir():
+            return folder / "notebooks"
+    raise LabkitError("there is no folder notebooks here or above; go into the checkout of labkit")
+
+
+@app.command()
+def lab() -> None:
+    """Open JupyterLab on the first notebook, with the local cloud up."""
+    first = notebook_first()
+    described = local_process.start()
+    print(f"local cloud: {described['endpoint']}; end it with: labkit down")
+    arguments = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={first.parent}", f"--LabApp.default_url=/lab/tree/{first.name}"]
+    raise typer.Exit(subprocess.call(arguments))
+
+
+def notebook_first() -> Path:
+    """Return the notebook that a learner opens first."""
+    from labkit.notebook_run import find_notebooks
+
+    found = find_notebooks(_notebooks(), [])
+    if not found:
+        raise LabkitError(f"there is no notebook in {_notebooks()}")
+    return found[0]
+
+
+@app.command()
+def bench(
+    peer: Annotated[str | None, typer.Option(help="ministack: measured beside labkit in the same run")] = None,
+    visits: Annotated[int, typer.Option(help="visits of the throughput run")] = 1000,
+    samples: Annotated[int, typer.Option(help="single visits of the latency run")] = 50,
+) -> None:
+    """Measure start, deployment, latency, throughput and memory."""
+    from labkit import bench as benchmark
+
+    if peer is not None and peer not in benchmark.PEERS:
+        raise LabkitError(f"--peer is {peer!r}; labkit can be measured beside: {', '.join(benchmark.PEERS)}")
+    for variant in ("one-by-one", "committed"):
+        figures: dict[str, Any] = benchmark.measure(variant, peer, visits=visits, samples=samples)
+        benchmark.print_figures(variant, figures)
+
+
+@app.command()
+def inventory(lab_id: Annotated[str | None, typer.Option(help="the lab")] = None) -> None:
+    """List what exists of a lab."""
+    from labkit.cloud import connect
+    from labkit.inventory import inventory as listed
+
+    connect(lab_id=lab_id)
+    found = listed()
+    print(found.to_string(index=False) if len(found) else "nothing exists of this lab")
+
+
+@app.command()
+def cleanup(
+    lab_id: Annotated[str | None, typer.Option(help="the lab")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="delete; needed on AWS")] = False,
+) -> None:
+    """Delete everything of a lab, and prove that nothing is left."""
+    from labkit.cleanup import cleanup as clean
+    from labkit.cloud import connect
+
+    connect(lab_id=lab_id)
+    clean(yes=yes)
+
+
+if __name__ == "__main__":
+    main()

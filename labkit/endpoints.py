@@ -1,0 +1,46 @@
+"""The only two addresses that differ between clouds."""
+
+from __future__ import annotations
+
+import os
+from urllib.parse import urlsplit
+
+from labkit.cloud import settings
+
+DASH_REGIONS = {
+    "us-east-1", "us-west-1", "us-west-2", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "eu-west-1", "sa-east-1",
+}  # fmt: skip
+
+
+def invoke_url(api_id: str, stage: str) -> str:
+    """Return the address of a deployed REST API's stage, without a slash at the end.
+
+    See Also:
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html
+    """
+    chosen = settings()
+    if chosen["cloud"] == "aws":
+        return f"https://{api_id}.execute-api.{chosen['region']}.amazonaws.com/{stage}"
+    return f"{_base('127.0.0.1')}/_aws/execute-api/{api_id}/{stage}"
+
+
+def website_url(bucket: str) -> str:
+    """Return the address of a bucket's static website, with a slash at the end.
+
+    Locally it has another host name than the API, so that a browser sees two origins, as on AWS.
+
+    See Also:
+        https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteEndpoints.html
+    """
+    chosen = settings()
+    if chosen["cloud"] == "aws":
+        separator = "-" if chosen["region"] in DASH_REGIONS else "."
+        return f"http://{bucket}.s3-website{separator}{chosen['region']}.amazonaws.com/"
+    return f"{_base('localhost')}/_aws/s3-website/{bucket}/"
+
+
+def _base(host: str) -> str:
+    if public := os.environ.get("LABKIT_PUBLIC_URL"):
+        return public.rstrip("/")
+    endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
+    return f"{endpoint.scheme}://{host}:{endpoint.port}" if endpoint.hostname == "127.0.0.1" else endpoint.geturl().rstrip("/")

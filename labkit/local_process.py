@@ -1,0 +1,136 @@
+"""Start, find and stop the local cloud. It is a process of its own, so that it outlives a kernel."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from labkit.exceptions import LabkitError
+
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+DEFAULT_PORT = 4566
+
+
+def state_dir() -> Path:
+    """Return the state directory: ``LABKIT_STATE_DIR``, else ``.labkit`` beside the notebooks' folder."""
+    if chosen := os.environ.get("LABKIT_STATE_DIR"):
+        return Path(chosen).absolute()
+    here = Path.cwd()
+    for folder in (here, *here.parents):
+        if (folder / "notebooks").is_dir() and (folder / "labkit").is_dir():
+            return folder / ".labkit"
+    return here / ".labkit"
+
+
+def find(folder: Path | None = None) -> dict[str, Any] | None:
+    """Return what ``local.json`` says of the local cloud that runs on *folder*, or ``None``."""
+    try:
+        described: dict[str, Any] = json.loads(((folder or state_dir()) / "local.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return described if health(described) else None
+
+
+def health(described: dict[str, Any]) -> dict[str, Any] | None:
+    """Return the answer of ``/_labkit/health``, or ``None`` when nobody answers."""
+    try:
+        return dict(json.loads(request(described, "/_labkit/health", timeout=2)))
+    except (OSError, ValueError):
+        return None
+
+
+def request(described: dict[str, Any], path: str, *, method: str = "GET", timeout: float = 10) -> bytes:
+    """Call a page of the local cloud with its token, never through a proxy."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    asked = urllib.request.Request(  # noqa: S310  the address is the local cloud's own
+        described["endpoint"] + path, method=method, headers={"X-Labkit-Token": described["token"]}
+    )
+    with opener.open(asked, timeout=timeout) as response:
+        return bytes(response.read())
+
+
+def start(folder: Path | None = None, options: list[str] | None = None) -> dict[str, Any]:
+    """Start the local cloud, unless it runs, and return what ``local.json`` says.
+
+    Args:
+        folder: The state directory.
+        options: Options of ``python -m labkit.local``. Without ``--port`` a taken 4566 means a free port.
+
+    Raises:
+        LabkitError: It did not start; the message holds what it said.
+    """
+    folder = folder or state_dir()
+    if running := find(folder):
+        return running
+    folder.mkdir(parents=True, exist_ok=True)
+    options = options or []
+    with_port = any(option.startswith("--port") for option in options)
+    failure = _start_once(folder, options if with_port else ["--port", str(DEFAULT_PORT), *options])
+    if "cannot listen" in failure and not with_port:
+        failure = _start_once(folder, ["--port", "0", *options])
+    described = _wait(folder) if not failure or "already runs" in failure else None
+    if described is None:
+        raise LabkitError(f"the local cloud did not start: {failure or 'it did not answer'}; its log is {folder / 'local.log'}")
+    return described
+
+
+def _start_once(folder: Path, options: list[str]) -> str:
+    """Start the process; return ``""`` when it is ready, else what it said."""
+    log = folder / "local.log"
+    detached: dict[str, Any] = {"start_new_session": True}
+    if sys.platform == "win32":
+        detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
+    before = log.stat().st_size if log.exists() else 0
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "labkit.local", "--state-dir", str(folder), *options],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            cwd=folder,
+            **detached,
+        )
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            return log.read_bytes()[before:].decode(errors="replace").strip() or f"exit code {process.returncode}"
+        if (described := find(folder)) and described.get("pid") == process.pid:
+            process.returncode = 0  # it outlives this process: nobody here waits for it
+            return ""
+        time.sleep(0.02)
+    process.kill()
+    return f"it did not answer within {START_SECONDS:g} s"
+
+
+def _wait(folder: Path) -> dict[str, Any] | None:
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline:
+        if described := find(folder):
+            return described
+        time.sleep(0.05)
+    return None
+
+
+def stop(folder: Path | None = None) -> bool:
+    """End the local cloud; return whether one ran.
+
+    Raises:
+        LabkitError: It still answers after 10 s.
+    """
+    described = find(folder)
+    if described is None:
+        return False
+    request(described, "/_labkit/shutdown", method="POST")
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if health(described) is None and not ((folder or state_dir()) / "local.json").exists():
+            return True
+        time.sleep(0.02)
+    raise LabkitError(f"the local cloud (pid {described.get('pid')}) still answers after {STOP_SECONDS:g} s; end it by its pid")

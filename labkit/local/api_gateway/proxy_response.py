@@ -64,7 +64,7 @@ def _status(value: Any) -> int:
         return 200
     try:
         status = int(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise _malformed(f"statusCode is {json.dumps(value)[:80]}, not a number") from None
     if isinstance(value, bool) or not 200 <= status <= 599:
         raise _malformed(f"statusCode is {json.dumps(value)}, not an HTTP status of 200 to 599")

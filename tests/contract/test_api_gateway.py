@@ -169,6 +169,22 @@ def test_a_request_becomes_an_event_of_format_1_0(api: Api, function_arn: str):
     assert set(headers) >= {"x-amzn-requestid", "x-amz-apigw-id", "x-amzn-trace-id", "date", "content-length"}
 
 
+def test_header_names_keep_the_clients_spelling(api: Api, function_arn: str):
+    """A function that looks for Content-Type finds it here if it would find it on AWS, and only then."""
+    api.proxy(api.resource("echo"), "POST", function_arn)
+    api.deploy()
+
+    _, text, _ = api.call(
+        "POST", "/echo", "{}", Content_Type="application/json", origin="http://localhost", x_API_key="k"
+    )
+
+    event = json.loads(text)
+    assert {name for name in event["headers"] if not name.startswith("X-")} == {
+        "Host", "Accept-Encoding", "Content-Type", "origin", "x-API-key",
+    }  # fmt: skip
+    assert event["multiValueHeaders"]["Content-Type"] == ["application/json"]
+
+
 @pytest.mark.parametrize(
     ("returned", "status", "body"),
     [

@@ -109,6 +109,7 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
         concurrency=options.concurrency,
         allowed_hosts=frozenset(host.lower() for host in options.allow_host),
         version=__version__,
+        public_url=(os.environ.get("LABKIT_PUBLIC_URL") or f"http://{_in_url(options.host)}:{port}").rstrip("/"),
     )
     stop = asyncio.Event()
     cloud = build(settings, stop=stop.set)

@@ -18,11 +18,15 @@ from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, HttpReq
 from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
+from labkit.local.cloudtrail.trails import CloudTrail
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
+from labkit.local.eventbridge.rules import EventBridge
 from labkit.local.events import Events
 from labkit.local.gateway import Gateway
 from labkit.local.iam import Iam
+from labkit.local.inbox_page import inbox_page
 from labkit.local.lambda_runtime.functions import Lambda
+from labkit.local.mailbox import Mailbox, Relay
 from labkit.local.moto_app.app import MotoApp
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.logs import Logs
@@ -31,12 +35,15 @@ from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
 from labkit.local.moto_app.s3 import BucketAccess, Buckets
 from labkit.local.moto_app.streams import Streams
+from labkit.local.policy import allows_principal
 from labkit.local.s3_access import S3Access
 from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
 from labkit.local.signature import decode_aws_chunked, verify
+from labkit.local.sns.topics import Sns
 from labkit.local.sqs.api import Sqs
 
+EVENTS = "events.amazonaws.com"
 TABLE_WRITES = frozenset(
     {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement"}
 )
@@ -57,18 +64,40 @@ class Settings:
     concurrency: int
     allowed_hosts: frozenset[str]
     version: str
+    public_url: str
+
+
+class Mails:
+    """The inbox, and the way of a mail: to the relay that was asked for, else into the inbox."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.mailbox = Mailbox(settings.state_dir / "mail")
+        self.port = 0
+        self._relay = settings.smtp
+
+    async def start(self) -> None:
+        """Open the inbox's SMTP port."""
+        self.port = await self.mailbox.start()
+
+    async def send(self, sender: str, to: str, message: bytes) -> None:
+        """Send one mail by SMTP."""
+        host, _, port = (self._relay or f"127.0.0.1:{self.port}").rpartition(":")
+        await Relay(host, int(port)).send(sender, to, message)
 
 
 class LocalCloud:
     """The parts that were built, to be started, described and closed."""
 
-    def __init__(self, settings: Settings, server: Server, moto: MotoApp, closing: list[Callable[[], Any]]) -> None:
+    def __init__(
+        self, settings: Settings, server: Server, moto: MotoApp, mails: Mails, closing: list[Callable[[], Any]]
+    ) -> None:
         self.server = server
-        self._settings, self._moto, self._closing = settings, moto, closing
+        self._settings, self._moto, self._mails, self._closing = settings, moto, mails, closing
         self._importing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin what runs by itself."""
+        await self._mails.start()
         self._importing = asyncio.create_task(self._moto.import_backends())
 
     def description(self) -> dict[str, Any]:
@@ -81,6 +110,7 @@ class LocalCloud:
             "token": settings.token,
             "account_id": ACCOUNT_ID,
             "time_scale": settings.time_scale,
+            "smtp_port": self._mails.port,
         }
 
     async def close(self) -> None:
@@ -102,6 +132,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     buckets, roles, logs, streams, rest_apis = Buckets(moto), Roles(moto), Logs(moto), Streams(moto), RestApis(moto)
 
     bucket_access = BucketAccess(moto)
+    mails = Mails(settings)
 
     iam = Iam(
         role=roles.role,
@@ -118,6 +149,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             await sqs.send_to(target_arn, message)
         elif service == "lambda":
             functions.invoke_event(target_arn, message.encode(), source="destination")
+        elif service == "sns":
+            await sns.publish_from_service(target_arn, message, principal="lambda.amazonaws.com", source_arn="")
         else:
             raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
 
@@ -170,6 +203,51 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         now=clock.now,
     )
 
+    sns = Sns(
+        send_mail=mails.send,
+        send_to_queue=sqs.send_to,
+        queue_policy=sqs.policy_of,
+        invoke_event=functions.invoke_event,
+        permits=functions.permits,
+        public_url=lambda: settings.public_url,
+        clock=clock,
+        emit=events.emit,
+    )
+
+    async def rule_to_topic(target_arn: str, message: str, *, rule_arn: str) -> None:
+        await sns.publish_from_service(target_arn, message, principal=EVENTS, source_arn=rule_arn)
+
+    async def rule_to_queue(target_arn: str, message: str, *, rule_arn: str) -> None:
+        decision = allows_principal(
+            sqs.policy_of(target_arn),
+            principal={"Service": EVENTS},
+            action="sqs:SendMessage",
+            resource=target_arn,
+            context={"aws:SourceArn": rule_arn},
+        )
+        if decision != "allow":
+            raise AwsError("AccessDenied", f"the queue's policy does not let {EVENTS} send to it for this rule", 403)
+        await sqs.send_to(target_arn, message)
+
+    async def rule_to_function(target_arn: str, message: str, *, rule_arn: str) -> None:
+        if not functions.permits(target_arn, principal=EVENTS, source_arn=rule_arn):
+            raise AwsError("AccessDenied", f"the function's policy does not let {EVENTS} invoke it for this rule", 403)
+        functions.invoke_event(target_arn, message.encode(), source="eventbridge")
+
+    eventbridge = EventBridge(
+        deliver={"sns": rule_to_topic, "sqs": rule_to_queue, "lambda": rule_to_function},
+        send_to_dlq=send_to_dlq,
+        clock=clock,
+        emit=events.emit,
+    )
+    cloudtrail = CloudTrail(
+        bucket_exists=buckets.exists,
+        bucket_policy=buckets.policy,
+        put_object=buckets.put_object,
+        put_service_event=eventbridge.put_service_event,
+        clock=clock,
+        emit=events.emit,
+    )
     s3_access = S3Access(
         policy=buckets.policy,
         public_access_block=bucket_access.public_access_block,
@@ -196,6 +274,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             "sqs": sqs.operations,
             "lambda": {**functions.operations, **mappings.operations},
             "sts": iam.operations,
+            "sns": sns.operations,
+            "events": eventbridge.operations,
+            "cloudtrail": cloudtrail.operations,
         },
         forward=moto.forward,
         interceptors={
@@ -205,7 +286,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         },
         identify=_identify(iam, clock),
         authorise=iam.authorise,
-        observers=[after],
+        observers=[after, cloudtrail.record],
         emit=events.emit,
     )
 
@@ -235,16 +316,30 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
         return HttpResponse(200, headers=headers, stream=events.stream())
 
+    async def inbox(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
+        address, wanted = query.get("address"), query.get("format", "html")
+        messages = mails.mailbox.messages(address)
+        if wanted == "json":
+            return HttpResponse(200, json.dumps(messages).encode(), {"Content-Type": "application/json"})
+        if wanted == "text":
+            text = "\n\n".join(f"From: {m['from']}\nTo: {m['to']}\nSubject: {m['subject']}\n\n{m['body']}" for m in messages)
+            return HttpResponse(200, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+        return HttpResponse(200, inbox_page(messages, address).encode(), {"Content-Type": "text/html; charset=utf-8"})
+
     routes = Routes(
         api_call=gateway.handle,
         execute_api=api_gateway.handle,
         website=website.handle,
-        pages={"/_labkit/shutdown": shutdown, "/_labkit/logs": log_lines, "/_labkit/events": event_stream},
-        open_pages={"/_labkit/health": health},
+        pages={"/_labkit/shutdown": shutdown, "/_labkit/logs": log_lines, "/_labkit/events": event_stream, "/_labkit/inbox": inbox},
+        open_pages={
+            "/_labkit/health": health,
+            "/_labkit/sns/confirm": sns.confirm_page,
+            "/_labkit/sns/unsubscribe": sns.unsubscribe_page,
+        },
         token=settings.token,
         allowed_hosts=settings.allowed_hosts,
     )
-    return LocalCloud(settings, Server(routes), moto, [mappings.close, functions.close])
+    return LocalCloud(settings, Server(routes), moto, mails, [mappings.close, functions.close, mails.mailbox.close])
 
 
 def _identify(iam: Iam, clock: Clock) -> Callable[[HttpRequest], tuple[Caller, str, str]]:

@@ -1,0 +1,294 @@
+"""AWS CloudTrail: the event history, trails, their log files, and events for EventBridge.
+
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-user-guide.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import re
+import secrets
+import string
+from collections import deque
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.clock import Clock
+from labkit.local.cloudtrail.record import is_management_event, record_of
+from labkit.local.policy import allows_principal
+
+HISTORY = 10_000
+LOG_FILE_SECONDS = 300.0
+EVENT_SECONDS = 60.0
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
+ATTRIBUTES = ("EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName", "EventSource", "AccessKeyId")
+
+
+class CloudTrail:
+    """Records of management calls. The event history is there at once; trails and events come after a scaled wait."""
+
+    def __init__(
+        self,
+        *,
+        bucket_exists: Callable[[str], Awaitable[bool]],
+        bucket_policy: Callable[[str], Awaitable[dict[str, Any] | None]],
+        put_object: Callable[[str, str, bytes, str], Awaitable[None]],
+        put_service_event: Callable[[dict[str, Any]], Awaitable[None]],
+        clock: Clock,
+        emit: Callable[..., None],
+    ) -> None:
+        self._bucket_exists, self._bucket_policy, self._put_object = bucket_exists, bucket_policy, put_object
+        self._put_service_event, self._clock, self._emit = put_service_event, clock, emit
+        self._history: deque[dict[str, Any]] = deque(maxlen=HISTORY)
+        self._trails: dict[str, dict[str, Any]] = {}
+        self._unwritten: dict[str, list[dict[str, Any]]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    @property
+    def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
+        """The operations of the API."""
+        return {
+            "CreateTrail": self.create_trail,
+            "UpdateTrail": self.update_trail,
+            "DeleteTrail": self.delete_trail,
+            "GetTrail": lambda call: {"Trail": _shown(self._of(call.params.get("Name"), call))},
+            "DescribeTrails": self.describe_trails,
+            "ListTrails": self.list_trails,
+            "GetTrailStatus": self.get_trail_status,
+            "StartLogging": lambda call: self._set_logging(call, logging=True),
+            "StopLogging": lambda call: self._set_logging(call, logging=False),
+            "GetEventSelectors": self.get_event_selectors,
+            "LookupEvents": self.lookup_events,
+            "AddTags": self.add_tags,
+            "ListTags": self.list_tags,
+        }
+
+    # --- Recording --------------------------------------------------------------------------------------------------------
+
+    def record(self, call: ApiCall, response: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Keep the record of one call that came in from outside, if it is a management event."""
+        if not is_management_event(call):
+            return
+        record = record_of(call, response, error, self._clock.now())
+        self._history.append(record)
+        for arn, trail in self._trails.items():
+            if trail["logging"] and (trail["IsMultiRegionTrail"] or trail["HomeRegion"] == call.region):
+                self._unwritten.setdefault(arn, []).append(record)
+                if len(self._unwritten[arn]) == 1:
+                    self._later(self._write_log_file(arn))
+        if any(trail["logging"] for trail in self._trails.values()):
+            self._later(self._send_event(record))
+
+    async def _send_event(self, record: dict[str, Any]) -> None:
+        await asyncio.sleep(self._clock.scaled(EVENT_SECONDS))
+        await self._put_service_event(
+            {
+                "version": "0",
+                "id": record["eventID"],
+                "detail-type": "AWS API Call via CloudTrail",
+                "source": f"aws.{record['eventSource'].partition('.')[0]}",
+                "account": ACCOUNT_ID,
+                "time": record["eventTime"],
+                "region": record["awsRegion"],
+                "resources": [],
+                "detail": record,
+            }
+        )
+
+    async def _write_log_file(self, arn: str) -> None:
+        await asyncio.sleep(self._clock.scaled(LOG_FILE_SECONDS))
+        records, trail = self._unwritten.pop(arn, []), self._trails.get(arn)
+        if trail is None or not records:
+            return
+        now, region = datetime.fromtimestamp(self._clock.now(), UTC), records[0]["awsRegion"]
+        prefix = f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
+        unique = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
+        key = (
+            f"{prefix}AWSLogs/{ACCOUNT_ID}/CloudTrail/{region}/{now:%Y/%m/%d}/"
+            f"{ACCOUNT_ID}_CloudTrail_{region}_{now:%Y%m%dT%H%MZ}_{unique}.json.gz"
+        )
+        content = gzip.compress(json.dumps({"Records": records}, default=str).encode())
+        try:
+            await self._put_object(trail["S3BucketName"], key, content, "application/json")
+            trail["delivered_at"] = self._clock.now()
+        except KeyError:
+            self._emit("not delivered", trail=trail["Name"], why=f"bucket {trail['S3BucketName']} does not exist")
+
+    # --- Trails -----------------------------------------------------------------------------------------------------------
+
+    async def create_trail(self, call: ApiCall) -> dict[str, Any]:
+        """Create a trail; it logs only after StartLogging."""
+        name = str(call.params.get("Name") or "")
+        if not NAME.fullmatch(name):
+            raise AwsError("InvalidTrailNameException", "Trail name or ARN can only contain letters, numbers, periods, underscores and dashes, 3 to 128 of them.")
+        arn = f"arn:aws:cloudtrail:{call.region}:{ACCOUNT_ID}:trail/{name}"
+        if arn in self._trails:
+            raise AwsError("TrailAlreadyExistsException", f"Trail {name} already exists for customer: {ACCOUNT_ID}")
+        trail = {
+            "Name": name,
+            "S3BucketName": call.params.get("S3BucketName"),
+            "S3KeyPrefix": call.params.get("S3KeyPrefix"),
+            "IncludeGlobalServiceEvents": call.params.get("IncludeGlobalServiceEvents") is not False,
+            "IsMultiRegionTrail": bool(call.params.get("IsMultiRegionTrail")),
+            "TrailARN": arn,
+            "LogFileValidationEnabled": bool(call.params.get("EnableLogFileValidation")),
+            "HomeRegion": call.region,
+            "HasCustomEventSelectors": False,
+            "HasInsightSelectors": False,
+            "IsOrganizationTrail": False,
+            "logging": False,
+            "tags": list(call.params.get("TagsList") or []),
+        }
+        await self._check_bucket(trail)
+        self._trails[arn] = trail
+        return _shown(trail)
+
+    async def _check_bucket(self, trail: dict[str, Any]) -> None:
+        bucket = str(trail["S3BucketName"] or "")
+        if not await self._bucket_exists(bucket):
+            raise AwsError("S3BucketDoesNotExistException", f"S3 bucket {bucket} does not exist!", 404)
+        policy, prefix = await self._bucket_policy(bucket), f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
+        context = {"aws:SourceArn": trail["TrailARN"], "s3:x-amz-acl": "bucket-owner-full-control", "aws:SourceAccount": ACCOUNT_ID}
+        needed = {"s3:GetBucketAcl": f"arn:aws:s3:::{bucket}", "s3:PutObject": f"arn:aws:s3:::{bucket}/{prefix}AWSLogs/{ACCOUNT_ID}/x"}
+        for action, resource in needed.items():
+            decision = allows_principal(
+                policy, principal={"Service": "cloudtrail.amazonaws.com"}, action=action, resource=resource, context=context
+            )
+            if decision != "allow":
+                raise AwsError("InsufficientS3BucketPolicyException", f"Incorrect S3 bucket policy is detected for bucket: {bucket}", 403)
+
+    async def update_trail(self, call: ApiCall) -> dict[str, Any]:
+        """Change a trail."""
+        trail = self._of(call.params.get("Name"), call)
+        changed = {name: call.params[name] for name in ("S3BucketName", "S3KeyPrefix", "IsMultiRegionTrail") if call.params.get(name) is not None}
+        await self._check_bucket({**trail, **changed})
+        trail.update(changed)
+        return _shown(trail)
+
+    def delete_trail(self, call: ApiCall) -> None:
+        """Delete a trail; its log files stay."""
+        arn = self._of(call.params.get("Name"), call)["TrailARN"]
+        del self._trails[arn]
+        self._unwritten.pop(arn, None)
+
+    def describe_trails(self, call: ApiCall) -> dict[str, Any]:
+        """Return trails, all or by name."""
+        wanted = call.params.get("trailNameList") or []
+        found = [t for t in self._trails.values() if not wanted or t["Name"] in wanted or t["TrailARN"] in wanted]
+        return {"trailList": [_shown(trail) for trail in found]}
+
+    def list_trails(self, call: ApiCall) -> dict[str, Any]:
+        """List trails."""
+        names = ("TrailARN", "Name", "HomeRegion")
+        return {"Trails": [{name: trail[name] for name in names} for trail in self._trails.values()]}
+
+    def get_trail_status(self, call: ApiCall) -> dict[str, Any]:
+        """Tell whether a trail logs, and when it last delivered."""
+        trail = self._of(call.params.get("Name"), call)
+        status: dict[str, Any] = {"IsLogging": trail["logging"]}
+        if trail.get("delivered_at"):
+            status["LatestDeliveryTime"] = trail["delivered_at"]
+        return status
+
+    def _set_logging(self, call: ApiCall, *, logging: bool) -> None:
+        self._of(call.params.get("Name"), call)["logging"] = logging
+
+    def get_event_selectors(self, call: ApiCall) -> dict[str, Any]:
+        """Return the selectors: all management events, no data events."""
+        arn = self._of(call.params.get("TrailName"), call)["TrailARN"]
+        selector = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], "ExcludeManagementEventSources": []}
+        return {"TrailARN": arn, "EventSelectors": [selector]}
+
+    def add_tags(self, call: ApiCall) -> None:
+        """Add tags to a trail."""
+        trail = self._of(call.params.get("ResourceId"), call)
+        given = {tag["Key"]: tag for tag in call.params.get("TagsList") or []}
+        trail["tags"] = [tag for tag in trail["tags"] if tag["Key"] not in given] + list(given.values())
+
+    def list_tags(self, call: ApiCall) -> dict[str, Any]:
+        """Return the tags of trails."""
+        found = [self._of(one, call) for one in call.params.get("ResourceIdList") or []]
+        return {"ResourceTagList": [{"ResourceId": trail["TrailARN"], "TagsList": trail["tags"]} for trail in found]}
+
+    def _of(self, name: Any, call: ApiCall) -> dict[str, Any]:
+        arn = str(name) if str(name).startswith("arn:") else f"arn:aws:cloudtrail:{call.region}:{ACCOUNT_ID}:trail/{name}"
+        if arn not in self._trails:
+            raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ACCOUNT_ID}", 404)
+        return self._trails[arn]
+
+    # --- Event history ----------------------------------------------------------------------------------------------------
+
+    def lookup_events(self, call: ApiCall) -> dict[str, Any]:
+        """Look up recorded events, newest first, in pages of up to 50."""
+        params, most = call.params, int(call.params.get("MaxResults") or 50)
+        attributes = params.get("LookupAttributes") or []
+        if len(attributes) > 1 or any(a.get("AttributeKey") not in ATTRIBUTES for a in attributes):
+            raise AwsError("InvalidLookupAttributesException", f"Give one attribute, its key one of {', '.join(ATTRIBUTES)}.")
+        if not 1 <= most <= 50:
+            raise AwsError("InvalidMaxResultsException", "MaxResults must be 1 to 50.")
+        found = [
+            event
+            for record in reversed(self._history)
+            if record["awsRegion"] == call.region and _in_time(record, params)
+            for event in [_looked_up(record)]
+            if all(_has(event, a["AttributeKey"], a["AttributeValue"]) for a in attributes)
+        ]
+        token = str(params.get("NextToken") or "0")
+        if not token.isdecimal():
+            raise AwsError("InvalidNextTokenException", "The NextToken is not one of this look-up.")
+        page = found[int(token) : int(token) + most]
+        more = int(token) + most < len(found)
+        return {"Events": page, **({"NextToken": str(int(token) + most)} if more else {})}
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as plain data."""
+        return {"history": list(self._history), "trails": dict(self._trails), "unwritten": dict(self._unwritten)}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot."""
+        self._history.extend(state["history"])
+        self._trails, self._unwritten = dict(state["trails"]), dict(state["unwritten"])
+        for arn in self._unwritten:
+            self._later(self._write_log_file(arn))
+
+
+def _shown(trail: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in trail.items() if key[0].isupper() and value is not None}
+
+
+def _in_time(record: dict[str, Any], params: dict[str, Any]) -> bool:
+    at = datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007  compared with naive UTC times
+    start, end = params.get("StartTime"), params.get("EndTime")
+    return (start is None or at >= start.replace(microsecond=0)) and (end is None or at <= end)
+
+
+def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
+    identity = record["userIdentity"]
+    user = identity.get("userName") or identity["principalId"].rpartition(":")[2]
+    event: dict[str, Any] = {
+        "EventId": record["eventID"],
+        "EventName": record["eventName"],
+        "ReadOnly": "true" if record["readOnly"] else "false",
+        "AccessKeyId": identity["accessKeyId"],
+        "EventTime": datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        "EventSource": record["eventSource"],
+        "Username": user,
+        "Resources": [{"ResourceType": r["type"], "ResourceName": r["ARN"].rpartition(":")[2]} for r in record["resources"]],
+        "CloudTrailEvent": json.dumps(record, default=str),
+    }
+    return event
+
+
+def _has(event: dict[str, Any], key: str, value: str) -> bool:
+    if key in ("ResourceType", "ResourceName"):
+        return any(resource[key] == value for resource in event["Resources"])
+    return bool(event[key] == value)

@@ -1,0 +1,80 @@
+"""The local cloud's own mail relay and inbox: real SMTP in, a Maildir behind it.
+
+aiosmtpd speaks the protocol on the event loop. Sending uses the standard library's SMTP client in a thread of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email
+import email.policy
+import mailbox
+import smtplib
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+from aiosmtpd.smtp import SMTP
+
+
+class Mailbox:
+    """An SMTP sink on a loopback port, and what it received."""
+
+    def __init__(self, folder: Path) -> None:
+        self._maildir = mailbox.Maildir(str(folder), create=True)
+        self._server: asyncio.Server | None = None
+
+    async def start(self) -> int:
+        """Listen on a free loopback port and return it."""
+        loop = asyncio.get_running_loop()
+        self._server = await loop.create_server(lambda: SMTP(self, loop=loop, enable_SMTPUTF8=True), "127.0.0.1", 0)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802  aiosmtpd's name
+        """Keep one mail."""
+        message = mailbox.MaildirMessage(email.message_from_bytes(envelope.content))
+        self._maildir.add(message)
+        return "250 OK"
+
+    def messages(self, address: str | None = None) -> list[dict[str, str]]:
+        """Return mails, newest first: ``{"from", "to", "subject", "date", "body"}``; *address* filters by recipient."""
+        found = []
+        for key, kept in self._maildir.items():
+            message = email.message_from_bytes(kept.as_bytes(), policy=email.policy.default)
+            assert isinstance(message, EmailMessage)
+            body = message.get_body(("plain", "html"))
+            text = str(body.get_content()) if body else ""
+            if address is None or address.lower() in str(message["To"]).lower():
+                fields = {name.lower(): str(message[name] or "") for name in ("From", "To", "Subject", "Date")}
+                found.append((key, {**fields, "body": text}))
+        return [fields for _, fields in sorted(found, key=lambda entry: _order(entry[0]), reverse=True)]
+
+    def close(self) -> None:
+        """Stop listening; the mails stay."""
+        if self._server:
+            self._server.close()
+
+
+def _order(key: str) -> tuple[float, int]:
+    seconds, _, rest = key.partition(".")
+    count = rest.partition("Q")[2].partition(".")[0]
+    return float(f"{seconds}.{rest[1:].partition('P')[0] if rest.startswith('M') else '0'}"), int(count or 0)
+
+
+class Relay:
+    """Send mail through an SMTP server."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+
+    async def send(self, sender: str, to: str, message: bytes) -> None:
+        """Send one mail.
+
+        Raises:
+            OSError: The relay cannot be reached or refuses it (``smtplib.SMTPException`` is one).
+        """
+        await asyncio.to_thread(self._send, sender, to, message)
+
+    def _send(self, sender: str, to: str, message: bytes) -> None:
+        with smtplib.SMTP(self._host, self._port, timeout=10) as smtp:
+            smtp.sendmail(sender, [to], message)

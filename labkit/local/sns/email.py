@@ -1,0 +1,52 @@
+"""The mails that SNS sends.
+
+https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
+"""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from email.utils import format_datetime, formataddr, make_msgid
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+SENDER = "no-reply@sns.amazonaws.com"
+NO_SUBJECT = "AWS Notification Message"
+
+
+def confirmation_mail(topic_arn: str, display_name: str, endpoint: str, token: str, base_url: str) -> bytes:
+    """Return the mail that asks to confirm a subscription."""
+    link = f"{base_url}/_labkit/sns/confirm?" + urlencode({"TopicArn": topic_arn, "Token": token, "Endpoint": endpoint})
+    body = (
+        "You have chosen to subscribe to the topic:\n"
+        f"{topic_arn}\n\n"
+        "To confirm this subscription, open the link below (if this was in error, no action is necessary):\n"
+        f"{link}\n"
+    )
+    return _mail(display_name, endpoint, "AWS Notification - Subscription Confirmation", body)
+
+
+def notification_mail(
+    subscription_arn: str, display_name: str, endpoint: str, subject: str | None, message: str, token: str, base_url: str
+) -> bytes:
+    """Return the mail that carries a message of the topic, with the link to unsubscribe behind it."""
+    link = f"{base_url}/_labkit/sns/unsubscribe?" + urlencode({"SubscriptionArn": subscription_arn, "Endpoint": endpoint, "Token": token})
+    body = (
+        f"{message}\n\n--\n"
+        "If you wish to stop receiving notifications from this topic, please click or visit the link below to unsubscribe:\n"
+        f"{link}\n\n"
+        "Please do not reply directly to this email. If you have any questions or comments regarding this email, "
+        "please contact us at https://aws.amazon.com/support\n"
+    )
+    return _mail(display_name, endpoint, subject or NO_SUBJECT, body)
+
+
+def _mail(display_name: str, to: str, subject: str, body: str) -> bytes:
+    mail = EmailMessage()
+    mail["From"] = formataddr((display_name or "AWS Notifications", SENDER))
+    mail["To"] = to
+    mail["Subject"] = subject
+    mail["Date"] = format_datetime(datetime.now(UTC))
+    mail["Message-ID"] = make_msgid(domain="sns.amazonaws.com")
+    mail.set_content(body, cte="8bit" if body.isascii() else "base64")
+    return mail.as_bytes()

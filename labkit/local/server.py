@@ -141,7 +141,8 @@ async def _write(method: str, response: HttpResponse, send: Any) -> None:
     raw += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.more_headers]
     await send({"type": "http.response.start", "status": response.status, "headers": raw})
     if response.stream is None:
-        body = b"" if method == "HEAD" else response.body
+        # A body after 204 or 304 makes uvicorn close the connection under the client's next request.
+        body = b"" if method == "HEAD" or response.status in (204, 304) else response.body
         await send({"type": "http.response.body", "body": body})
         return
     async for chunk in response.stream:

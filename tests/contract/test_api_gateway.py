@@ -528,6 +528,16 @@ def test_the_order_of_deletion_matters(api: Api, function_arn: str):
     assert [one["path"] for one in gateway.get_resources(restApiId=api.id)["items"]] == ["/"]
 
 
+def test_an_answer_without_content_leaves_the_connection_open(api: Api):
+    """A client that reuses its connection after a 204 must not find it closed."""
+    arn = f"arn:aws:apigateway:us-east-1::/restapis/{api.id}"
+
+    for number in range(30):
+        api.gateway.tag_resource(resourceArn=arn, tags={"number": str(number)})
+
+    assert api.gateway.get_tags(resourceArn=arn)["tags"] == {"number": "29"}
+
+
 def test_apis_keys_and_plans_carry_tags(api: Api, client: Callable[..., Any], unique: Callable[[str], str]):
     """The clean-up finds by tag what AWS made up an id for."""
     gateway = client("apigateway")

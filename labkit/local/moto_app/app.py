@@ -72,38 +72,22 @@ def backend(service: str, region: str) -> Any:
     return regions["aws" if service in ("s3", "iam") else region]
 
 
-class _InvalidOpenApiDocument(Exception):  # noqa: N818  it stands in for a class of that library
-    """What moto catches when an OpenAPI document is none."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-
 def _defer_openapi_validator() -> None:
     """Keep ``openapi_spec_validator`` from being imported with moto's API Gateway: that alone takes two seconds.
 
-    moto calls it when an OpenAPI document is imported, and then the real one is asked. moto also imports the library's
-    exception, so the stand-in has that module, too.
+    moto calls it when an OpenAPI document is imported, and then gets the real one.
     """
-    names = [f"openapi_spec_validator{part}" for part in ("", ".validation", ".validation.exceptions")]
-    if names[0] in sys.modules:
+    name = "openapi_spec_validator"
+    if name in sys.modules:
         return
-    stand_ins = {name: types.ModuleType(name) for name in names}
 
-    def validate(document: Any) -> None:
-        for name, stand_in in stand_ins.items():
-            if sys.modules.get(name) is stand_in:
-                del sys.modules[name]
-        invalid = importlib.import_module(names[2]).OpenAPIValidationError
-        try:
-            importlib.import_module(names[0]).validate(document)
-        except invalid as error:
-            raise _InvalidOpenApiDocument(error.message) from error
+    def validate(document: Any) -> Any:
+        sys.modules.pop(name, None)
+        return importlib.import_module(name).validate(document)
 
-    stand_ins[names[0]].validate = validate  # type: ignore[attr-defined]
-    stand_ins[names[2]].OpenAPIValidationError = _InvalidOpenApiDocument  # type: ignore[attr-defined]
-    sys.modules.update(stand_ins)
+    stand_in = types.ModuleType(name)
+    stand_in.validate = validate  # type: ignore[attr-defined]
+    sys.modules[name] = stand_in
 
 
 @functools.cache

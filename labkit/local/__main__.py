@@ -92,6 +92,7 @@ def _loop_factory() -> Any:
 
 
 async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: socket.socket) -> None:
+    from labkit.local.http_protocol import SpelledAsSent
     from labkit.local.wiring import Settings, build
 
     port = listener.getsockname()[1]
@@ -113,7 +114,7 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
     stop = asyncio.Event()
     cloud = build(settings, stop=stop.set)
     config = uvicorn.Config(
-        cloud.server, http="httptools", ws="none", lifespan="off", log_level="error", access_log=False,
+        cloud.server, http=SpelledAsSent, ws="none", lifespan="off", log_level="error", access_log=False,
         timeout_graceful_shutdown=1, timeout_keep_alive=75, server_header=False,
         interface="asgi3", proxy_headers=False,
     )  # fmt: skip

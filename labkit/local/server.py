@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qsl, unquote
 
 from labkit.local.api_call import Headers, HttpRequest, HttpResponse
+from labkit.local.http_protocol import HEADER_NAMES
 
 EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?")
 USER_REQUEST = re.compile(r"/restapis/(?P<api>[^/]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?")
@@ -111,7 +112,11 @@ async def _read(scope: dict[str, Any], receive: Any) -> HttpRequest | None:
             return None
         if not message.get("more_body"):
             break
-    headers = Headers([(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]])
+    names = scope.get(HEADER_NAMES) or [name for name, _ in scope["headers"]]
+    values = [value for _, value in scope["headers"]]
+    headers = Headers(
+        [(name.decode("latin-1"), value.decode("latin-1")) for name, value in zip(names, values, strict=True)]
+    )
     client = scope.get("client")
     return HttpRequest(
         method=scope["method"],
@@ -136,7 +141,8 @@ async def _write(method: str, response: HttpResponse, send: Any) -> None:
     raw += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.more_headers]
     await send({"type": "http.response.start", "status": response.status, "headers": raw})
     if response.stream is None:
-        body = b"" if method == "HEAD" else response.body
+        # A body after 204 or 304 makes uvicorn close the connection under the client's next request.
+        body = b"" if method == "HEAD" or response.status in (204, 304) else response.body
         await send({"type": "http.response.body", "body": body})
         return
     async for chunk in response.stream:

@@ -15,13 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.trails import CloudTrail
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.rules import EventBridge
 from labkit.local.events import Events
-from labkit.local.gateway import Forward, Gateway
+from labkit.local.gateway import Gateway
 from labkit.local.iam import Iam
 from labkit.local.inbox_page import inbox_page
 from labkit.local.lambda_runtime.functions import Lambda
@@ -29,7 +30,8 @@ from labkit.local.mailbox import Mailbox, Relay
 from labkit.local.moto_app.app import MotoApp
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.logs import Logs
-from labkit.local.moto_app.protocols import parse_answer
+from labkit.local.moto_app.protocols import serialise
+from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
 from labkit.local.moto_app.s3 import BucketAccess, Buckets
 from labkit.local.moto_app.streams import Streams
@@ -182,11 +184,23 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
     )
     api_gateway = ApiGateway(
-        definition=rest_apis.definition,
+        picture=rest_apis.picture,
         live=rest_apis.live,
         invoke=functions.invoke,
         permits=functions.permits,
+        role_can=iam.role_can,
+        trusts=iam.trusts,
+        put_log_events=logs.put_log_events,
         emit=events.emit,
+        now=clock.now,
+    )
+    control_plane = ControlPlane(
+        reads=rest_apis,
+        changes=RestApiChanges(moto),
+        deployed=api_gateway.deployed,
+        usage=api_gateway.usage_plans.usage,
+        serialise=serialise,
+        now=clock.now,
     )
 
     sns = Sns(
@@ -246,13 +260,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         anybody_may=s3_access.anybody_may,
     )
 
-    async def deploy(call: ApiCall, forward: Forward) -> HttpResponse:
-        response = await forward(call)
-        if response.status < 300:
-            deployment = parse_answer(call, response)
-            await api_gateway.deployed(call.region, call.params["restApiId"], deployment["id"])
-        return response
-
     def after(call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Tell the features of writes to what moto keeps."""
         if call.service == "dynamodb" and call.operation in TABLE_WRITES:
@@ -260,7 +267,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         elif call.service == "iam":
             iam.policies_changed()
         elif call.service == "apigateway":
-            api_gateway.changed()
+            api_gateway.observe(call, result, error)
 
     gateway = Gateway(
         owners={
@@ -273,7 +280,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         },
         forward=moto.forward,
         interceptors={
-            ("apigateway", "CreateDeployment"): deploy,
+            **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
             ("s3", "CreateBucket"): s3_access.create_bucket,
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
         },

@@ -143,7 +143,7 @@ class ControlPlane:
         return completed
 
     async def _update_binary_media_types(self, call: ApiCall, api: dict[str, Any]) -> dict[str, Any] | None:
-        """Media types stand in the path of a patch operation (``/binaryMediaTypes/image~1png``), where moto overlooks them."""
+        """Media types stand in a patch operation's path (``/binaryMediaTypes/image~1png``), unseen by moto."""
         setup = await self._reads.setup(api["id"], call.region)
         types: list[str] = [one for one in setup["binaryMediaTypes"] if one]
         prefix = "/binaryMediaTypes/"

@@ -199,7 +199,8 @@ def new_model(params: Params, setup: Setup) -> None:
         compile_model(params["name"], {**setup["models"], params["name"]: params.get("schema") or "{}"})
     except InvalidModelError as error:
         raise _bad_request(
-            f"Invalid model specified: Validation Result: warnings : [], errors : [Invalid model schema specified. {error}]"
+            "Invalid model specified: Validation Result: warnings : [], errors : "
+            f"[Invalid model schema specified. {error}]"
         ) from error
 
 
@@ -209,7 +210,8 @@ def unused_model(params: Params, setup: Setup) -> None:
         for verb, found in one["resourceMethods"].items():
             if params["modelName"] in (found.get("requestModels") or {}).values():
                 raise _conflict(
-                    f"Cannot delete model '{params['modelName']}', is referenced in method request: {one['path']}/{verb}"
+                    f"Cannot delete model '{params['modelName']}', "
+                    f"is referenced in method request: {one['path']}/{verb}"
                 )
 
 

@@ -1,72 +1,125 @@
-"""What a function's return value becomes: the contract of Lambda proxy integrations.
+"""What a function behind a Lambda proxy integration may return, and what the client gets for it.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html#api-gateway-simple-proxy-for-lambda-output-format
 """
 
 from __future__ import annotations
 
+import base64
+import binascii
 import json
+import re
 from typing import Any
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.api_gateway.gateway_responses import Refused
+from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
 
-KEYS = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"}
+MEMBERS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
+
+# A function cannot set these: API Gateway sends them under the name x-amzn-Remapped-<name>.
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
+REMAPPED = frozenset(
+    {
+        "authorization", "connection", "content-length", "content-md5", "date", "expect", "host", "max-forwards",
+        "proxy-authenticate", "server", "trailer", "transfer-encoding", "upgrade", "user-agent", "www-authenticate",
+    }
+)  # fmt: skip
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
-def client_response(payload: bytes) -> HttpResponse:
-    """Turn the returned JSON into the client's answer.
+def read_proxy_response(payload: bytes, *, decode_base64: bool) -> HttpResponse:
+    """Turn what a function returned into the answer to the client.
+
+    Args:
+        payload: The function's return value as JSON.
+        decode_base64: Whether the client accepts one of the API's binary media types; otherwise a body in base64 stays
+            the text it is.
 
     Raises:
-        Refused: 502 for a value that breaks the contract.
+        GatewayError: 502, the return value is no proxy response; the reason says what is wrong with it.
     """
-    value = json.loads(payload)
-    if not isinstance(value, dict) or set(value) - KEYS:
-        raise _malformed()
-    body, multi = value.get("body"), value.get("multiValueHeaders") or {}
-    if (
-        not isinstance(body, str | None)
-        or not isinstance(multi, dict)
-        or not isinstance(value.get("headers") or {}, dict)
-    ):
-        raise _malformed()
-    if any(not isinstance(values, list) for values in multi.values()):
-        raise _malformed()
-    response = HttpResponse(_status(value.get("statusCode", 200)), (body or "").encode())
-    _add_headers(response, value.get("headers") or {}, multi)
-    return response
+    try:
+        answer = json.loads(payload)
+    except ValueError:
+        raise _malformed("it is not JSON") from None
+    if not isinstance(answer, dict):
+        raise _malformed(f"it is {json.dumps(answer)[:80]}, not an object")
+    if unknown := sorted(answer.keys() - MEMBERS):
+        raise _malformed(f"it has the unknown member {unknown[0]!r}; allowed are {', '.join(sorted(MEMBERS))}")
+    status = _status(answer.get("statusCode"))
+    body = b"" if status in (204, 304) else _body(answer, decode_base64)
+    headers, more_headers = _headers(answer)
+    return HttpResponse(status, body, headers, more_headers)
+
+
+def _malformed(what: str) -> GatewayError:
+    return internal_server_error(
+        f"Execution failed due to configuration error: Malformed Lambda proxy response: {what}", status=502
+    )
 
 
 def _status(value: Any) -> int:
+    if value is None:
+        return 200
     try:
         status = int(value)
-    except (TypeError, ValueError):
-        raise _malformed() from None
-    if isinstance(value, bool) or not 100 <= status <= 599:
-        raise _malformed()
+    except (TypeError, ValueError, OverflowError):
+        raise _malformed(f"statusCode is {json.dumps(value)[:80]}, not a number") from None
+    if isinstance(value, bool) or not 200 <= status <= 599:
+        raise _malformed(f"statusCode is {json.dumps(value)}, not an HTTP status of 200 to 599")
     return status
 
 
-def _add_headers(response: HttpResponse, single: dict[str, Any], multi: dict[str, list[Any]]) -> None:
-    """Merge both maps: the multiple values first, spelled as in their map."""
-    spelled = {name.lower(): name for name in multi}
-    merged: dict[str, list[str]] = {name: [_text(v) for v in values] for name, values in multi.items()}
-    for name, value in single.items():
-        merged.setdefault(spelled.get(name.lower(), name), []).append(_text(value))
-    for name, values in merged.items():
-        if name.lower() == "set-cookie":
-            response.more_headers += [(name, value) for value in values]
-        elif values:
-            response.headers[name] = ", ".join(values)
-    if not any(name.lower() == "content-type" for name in response.headers):
-        response.headers["Content-Type"] = "application/json"
+def _body(answer: dict[str, Any], decode_base64: bool) -> bytes:
+    body = answer.get("body")
+    if body is None:
+        return b""
+    text = _text(body, "body")
+    if decode_base64 and answer.get("isBase64Encoded") is True:
+        try:
+            return base64.b64decode(text, validate=True)
+        except (binascii.Error, ValueError):
+            raise internal_server_error("Execution failed: the body is not base64, as isBase64Encoded says") from None
+    return text.encode("utf-8", "replace")
 
 
-def _text(value: Any) -> str:
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value).replace("\r", " ").replace("\n", " ")
+def _text(value: Any, where: str) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict | list):
+        kind = "an object" if isinstance(value, dict) else "a list"
+        raise _malformed(f"{where} is {kind}, not a string; for a body use json.dumps")
+    return json.dumps(value)
 
 
-def _malformed() -> Refused:
-    return Refused("INTEGRATION_FAILURE", 502, "Internal server error", "InternalServerErrorException")
+def _headers(answer: dict[str, Any]) -> tuple[dict[str, str], list[tuple[str, str]]]:
+    """Merge both maps: values of *multiValueHeaders* first, and its spelling."""
+    solo, multi = answer.get("headers") or {}, answer.get("multiValueHeaders") or {}
+    if not isinstance(solo, dict) or not isinstance(multi, dict):
+        raise _malformed("headers and multiValueHeaders must be objects")
+    names: dict[str, str] = {}
+    values: dict[str, list[str]] = {}
+    for name, several in multi.items():
+        if not isinstance(several, list):
+            raise _malformed(f"multiValueHeaders[{name!r}] is not a list")
+        names.setdefault(name.lower(), name)
+        values.setdefault(name.lower(), []).extend(_text(value, name) for value in several if value is not None)
+    for name, value in solo.items():
+        if value is not None:
+            names.setdefault(name.lower(), name)
+            values.setdefault(name.lower(), []).append(_text(value, name))
+    names.setdefault("content-type", "Content-Type")
+    values.setdefault("content-type", ["application/json"])
+    headers: dict[str, str] = {}
+    more: list[tuple[str, str]] = []
+    for key, name in names.items():
+        sent_name = f"x-amzn-Remapped-{name}" if key in REMAPPED else name
+        for value in values[key]:
+            if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
+                raise _malformed(f"the header {name!r} is not one that HTTP can carry")
+            if sent_name in headers:
+                more.append((sent_name, value))
+            else:
+                headers[sent_name] = value
+    return headers, more

@@ -1,4 +1,8 @@
-"""API Gateway REST APIs at work: from an HTTP request to the integration that the deployed API names.
+"""API Gateway REST APIs at work: from a request on a stage's address to the integration of the method that answers it.
+
+What a stage serves is a deployment, a picture of the API taken when it was deployed: later changes of resources,
+methods, integrations, models, validators and gateway responses are invisible until the next one. Settings of the stage
+itself (variables, throttles, which deployment it serves), keys and usage plans act at once.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-deploy-api.html
 """
@@ -6,213 +10,228 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-deploy-api.h
 from __future__ import annotations
 
 import asyncio
-import re
-import time
-import uuid
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
-from labkit.local.api_call import ACCOUNT_ID, AwsError, HttpRequest, HttpResponse
-from labkit.local.api_gateway import mock_integration
-from labkit.local.api_gateway.gateway_responses import Refused, gateway_response
-from labkit.local.api_gateway.proxy_event import proxy_event
-from labkit.local.api_gateway.proxy_response import client_response
+from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
+from labkit.local.api_gateway import execution_log
+from labkit.local.api_gateway.gateway_responses import GatewayError, gateway_response, internal_server_error
+from labkit.local.api_gateway.lambda_integration import Invoke, LambdaIntegration
+from labkit.local.api_gateway.method_request import MethodRequest
+from labkit.local.api_gateway.mock_integration import answer_mock
 from labkit.local.api_gateway.usage_plans import UsagePlans
-from labkit.local.api_gateway.validation import check_request
+from labkit.local.api_gateway.validation import Models, validate
 
 LARGEST_PAYLOAD = 10 * 1024 * 1024
-FUNCTION_IN_URI = re.compile(r":lambda:path/2015-03-31/functions/(arn:aws:lambda:[^/]+)/invocations")
-
-
-@dataclass(slots=True)
-class Route:
-    """Where a request goes: the resource, the method found on it, the parameters in the path."""
-
-    resource: dict[str, Any]
-    method: dict[str, Any]
-    path_parameters: dict[str, str]
+METHODS_OF_ANY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
 class ApiGateway:
-    """Deployed REST APIs. The control plane is moto's; a deployment keeps a picture of it here."""
+    """Serve the deployed REST APIs.
+
+    Args:
+        picture: ``await picture(api_id, region)``: an API as it is now, as plain data, or ``None``.
+        live: ``await live(api_id)``: what acts without a deployment (``region``, ``stages``, ``usagePlans``,
+            ``disableExecuteApiEndpoint``), or ``None`` for an API that does not exist.
+        invoke: Invokes a function, see :class:`LambdaIntegration`; so do *permits*, *role_can* and *trusts*.
+        put_log_events: ``await put_log_events(region, group, stream, events)``, for execution logs.
+        emit: Tells of each request and why it failed.
+        now: Epoch seconds.
+    """
 
     def __init__(
         self,
         *,
-        definition: Callable[[str, str], Awaitable[dict[str, Any] | None]],
-        live: Callable[[str, str], Awaitable[dict[str, Any] | None]],
-        invoke: Callable[[str, bytes], Awaitable[Any]],
+        picture: Callable[[str, str], Awaitable[dict[str, Any] | None]],
+        live: Callable[[str], Awaitable[dict[str, Any] | None]],
+        invoke: Invoke,
         permits: Callable[..., bool],
+        role_can: Callable[[str, str, str], Awaitable[bool]],
+        trusts: Callable[[str, str], Awaitable[bool]],
+        put_log_events: Callable[[str, str, str, list[tuple[int, str]]], Awaitable[None]],
         emit: Callable[..., None],
+        now: Callable[[], float],
     ) -> None:
-        self._definition, self._live_of = definition, live
-        self._invoke, self._permits, self._emit = invoke, permits, emit
+        self.usage_plans = UsagePlans(now=now)
+        self._picture = picture
+        self._live = live
+        self._lambda = LambdaIntegration(invoke=invoke, permits=permits, role_can=role_can, trusts=trusts)
+        self._put_log_events = put_log_events
+        self._emit = emit
+        self._now = now
+        self._models = Models()
         self._deployments: dict[tuple[str, str], dict[str, Any]] = {}
-        self._regions: dict[str, str] = {}
-        self._live: dict[str, dict[str, Any] | None] = {}
-        self._plans = UsagePlans()
+        self._live_views: dict[str, dict[str, Any]] = {}
+        self._changes = 0
+        self._writing_logs: set[asyncio.Task[None]] = set()
 
-    async def deployed(self, region: str, api_id: str, deployment_id: str) -> None:
-        """Freeze what an API is now, under a deployment."""
-        definition = await self._definition(region, api_id)
-        if definition is not None:
-            self._deployments[api_id, deployment_id] = definition
-            self._regions[api_id] = region
+    async def deployed(self, api_id: str, deployment_id: str, region: str) -> None:
+        """Take the picture of an API that a deployment serves; call it when CreateDeployment has succeeded."""
+        picture = await self._picture(api_id, region)
+        if picture is not None:
+            self._deployments[api_id, deployment_id] = picture
 
-    def changed(self) -> None:
-        """Look at stages, plans and keys anew: something in API Gateway was written."""
-        self._live.clear()
+    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Follow API calls: whatever changes API Gateway's set-up makes what was read of it stale."""
+        if call.service != "apigateway" or call.operation.startswith("Get"):
+            return
+        self._changes += 1
+        self._live_views.clear()
+        if error is not None:
+            return
+        if call.operation == "DeleteRestApi":
+            api_id = call.params["restApiId"]
+            self._deployments = {key: kept for key, kept in self._deployments.items() if key[0] != api_id}
+            self._models.forget(api_id)
+        elif call.operation == "DeleteDeployment":
+            self._deployments.pop((call.params["restApiId"], call.params["deploymentId"]), None)
+        elif call.operation == "DeleteUsagePlan":
+            self.usage_plans.forget_plan(call.params["usagePlanId"])
 
-    async def handle(self, request: HttpRequest, api_id: str, stage: str, path: str) -> HttpResponse:
-        """Answer one request of a client.
+    async def handle(self, http: HttpRequest, api_id: str, stage_name: str, path: str) -> HttpResponse:
+        """Answer one request on a stage's address.
 
-        An unknown API answers 403: on AWS its name would not resolve.
+        An API that does not exist is 403 ``Forbidden``, like a stage that does not exist: on AWS the name of the API
+        would not resolve, and no HTTP answer could come at all.
+
+        Args:
+            http: The request.
+            api_id: Which API.
+            stage_name: Which of its stages.
+            path: The rest of the path, raw.
         """
-        request_id, started = str(uuid.uuid4()), time.time()
-        live, definition = await self._deployment(api_id, stage)
-        if live is None or definition is None:
-            response = gateway_response({}, Refused("ACCESS_DENIED", 403, "Forbidden", "ForbiddenException"))
-        else:
-            try:
-                response = await self._answer(request, api_id, stage, path, live, definition, request_id)
-            except Refused as refused:
-                response = gateway_response(definition["gateway_responses"], refused)
-        response.headers.setdefault("Content-Type", "application/json")
-        response.headers |= {"x-amzn-RequestId": request_id, "x-amz-apigw-id": request_id.replace("-", "")[:15] + "="}
-        milliseconds = (time.time() - started) * 1000
-        self._emit(
-            "request", method=request.method, path=f"/{stage}{path}", status=response.status, ms=f"{milliseconds:.1f}"
+        received = self._now()
+        live = await self._live_view(api_id)
+        stage = live["stages"].get(unquote(stage_name)) if live and not live["disableExecuteApiEndpoint"] else None
+        api = self._deployments.get((api_id, stage.get("deploymentId") or "")) if stage else None
+        if live is None or stage is None or api is None:
+            self._emit("request", method=http.method, path=http.path, status=403, reason="no such API or stage")
+            return HttpResponse(403, b'{"message":"Forbidden"}', _FORBIDDEN_HEADERS.copy())
+        request = MethodRequest(
+            http=http, api=api, api_id=api_id, region=live["region"], stage=stage, path=path, received=received
         )
+        try:
+            response = await self._answer(request, live["usagePlans"])
+        except GatewayError as error:
+            response = gateway_response(error, api["gatewayResponses"], request)
+        response.headers["x-amzn-RequestId"] = request.request_id
+        response.headers["x-amz-apigw-id"] = request.extended_request_id
+        self._tell(request, response)
         return response
 
-    async def _deployment(self, api_id: str, stage: str) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
-        region = self._regions.get(api_id)
-        if region is None:
-            return None, None
-        if api_id not in self._live:
-            self._live[api_id] = await self._live_of(region, api_id)
-        live = self._live[api_id]
-        if live is None:  # the API was deleted
-            del self._regions[api_id]
-            return None, None
-        found = live["stages"].get(stage)
-        return live, self._deployments.get((api_id, found["deployment"])) if found else None
+    async def _answer(self, request: MethodRequest, plans: list[dict[str, Any]]) -> HttpResponse:
+        route(request)
+        if request.method.get("authorizationType", "NONE") not in ("NONE", None):
+            raise internal_server_error(
+                f"the local cloud does not implement the authorization type {request.method['authorizationType']}"
+            )
+        if len(request.http.body) > LARGEST_PAYLOAD:
+            raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long", "RequestTooLargeException")
+        self.usage_plans.admit(request, plans)
+        validate(request, self._models)
+        integration = request.method.get("methodIntegration") or {}
+        match integration.get("type"):
+            case "AWS_PROXY":
+                response = await self._lambda.answer(request, integration)
+                response.headers["X-Amzn-Trace-Id"] = request.trace_id
+                return response
+            case "MOCK":
+                return answer_mock(request, integration)
+            case None:
+                raise internal_server_error("No integration defined for method")
+            case other:
+                raise internal_server_error(
+                    f"the local cloud does not implement integrations of type {other}; it has AWS_PROXY and MOCK"
+                )
 
-    async def _answer(
-        self,
-        request: HttpRequest,
-        api_id: str,
-        stage: str,
-        path: str,
-        live: dict[str, Any],
-        definition: dict[str, Any],
-        request_id: str,
-    ) -> HttpResponse:
-        route = find_route(definition["resources"], request.method, path)
-        if route is None:
-            raise Refused(
-                "MISSING_AUTHENTICATION_TOKEN",
-                403,
-                "Missing Authentication Token",
-                "MissingAuthenticationTokenException",
-            )
-        if len(request.body) > LARGEST_PAYLOAD:
-            raise Refused("REQUEST_TOO_LARGE", 413, "Request Too Long", "RequestTooLargeException")
-        key = None
-        if route.method["apiKeyRequired"]:
-            key = self._plans.admit(live["plans"], stage, request.headers.get("x-api-key"))
-        check_request(route.method, definition, request, route.path_parameters)
-        integration = route.method["methodIntegration"]
-        kind = integration["type"] if integration else "none"
-        if kind == "MOCK":
-            return mock_integration.answer(route.method, request)
-        if kind != "AWS_PROXY":
-            self._emit(
-                "not supported", api=api_id, why=f"integrations of type {kind} are not supported by the local cloud"
-            )
-            raise Refused("API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException")
-        found = FUNCTION_IN_URI.search(integration["uri"] or "")
-        if integration["httpMethod"] != "POST" or not found:
-            self._emit(
-                "misconfigured",
-                api=api_id,
-                why="a Lambda integration needs httpMethod POST and the function's invocations URI",
-            )
-            raise Refused("API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException")
-        source = f"arn:aws:execute-api:{self._regions[api_id]}:{ACCOUNT_ID}:{api_id}/{stage}/{request.method}{route.resource['path']}"
-        if not integration.get("credentials") and not self._permits(
-            found[1], principal="apigateway.amazonaws.com", source_arn=source
-        ):
-            self._emit("misconfigured", api=api_id, why="Invalid permissions on Lambda function", function=found[1])
-            raise Refused("API_CONFIGURATION_ERROR", 500, "Internal server error", "InternalServerErrorException")
-        stage_now = live["stages"][stage]
-        event = proxy_event(
-            request, api_id=api_id, stage=stage, path=path, region=self._regions[api_id], resource=route.resource,
-            path_parameters=route.path_parameters, variables=stage_now["variables"], deployment_id=stage_now["deployment"],
-            key=key, request_id=request_id, binary_media_types=definition["binary_media_types"],
-        )  # fmt: skip
-        timeout = int(integration.get("timeoutInMillis") or 29_000) / 1000
-        return await self._call(found[1], event, timeout)
+    async def _live_view(self, api_id: str) -> dict[str, Any] | None:
+        """What acts without a deployment, read again after each change only."""
+        if api_id in self._live_views:
+            return self._live_views[api_id]
+        changes = self._changes
+        live = await self._live(api_id)
+        if live is not None and changes == self._changes:
+            self._live_views[api_id] = live
+        return live
 
-    async def _call(self, function_arn: str, event: bytes, timeout: float) -> HttpResponse:
-        try:
-            result = await asyncio.wait_for(
-                asyncio.shield(asyncio.ensure_future(self._invoke(function_arn, event))), timeout
+    def _tell(self, request: MethodRequest, response: HttpResponse) -> None:
+        self._emit(
+            "request",
+            method=request.http.method,
+            path=f"/{request.stage['stageName']}{request.path}",
+            status=response.status,
+            milliseconds=round((self._now() - request.received) * 1000, 1),
+            reason=(request.error.reason or request.error.message) if request.error else "",
+        )
+        if events := execution_log.events(request, response, self._now()):
+            group = f"API-Gateway-Execution-Logs_{request.api_id}/{request.stage['stageName']}"
+            writing = asyncio.ensure_future(
+                self._put_log_events(request.region, group, execution_log.stream_name(request), events)
             )
-        except TimeoutError:
-            raise Refused(
-                "INTEGRATION_TIMEOUT", 504, "Endpoint request timed out", "InternalServerErrorException"
-            ) from None
-        except AwsError as error:
-            self._emit("not invoked", function=function_arn, error=error.message)
-            status = 429 if error.code == "TooManyRequestsException" else 500
-            kind = "THROTTLED" if status == 429 else "API_CONFIGURATION_ERROR"
-            text = "Too Many Requests" if status == 429 else "Internal server error"
-            raise Refused(kind, status, text, "InternalServerErrorException") from None
-        if result.function_error:
-            raise Refused("INTEGRATION_FAILURE", 502, "Internal server error", "InternalServerErrorException")
-        return client_response(result.payload)
+            self._writing_logs.add(writing)
+            writing.add_done_callback(self._writing_logs.discard)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the deployments as plain data."""
-        return {"deployments": dict(self._deployments), "regions": dict(self._regions)}
+        """Return the deployments and what was used of the usage plans."""
+        return {"deployments": dict(self._deployments), "used": self.usage_plans.snapshot()}
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a snapshot."""
-        self._deployments, self._regions = dict(state["deployments"]), dict(state["regions"])
+        """Take over what :meth:`snapshot` returned."""
+        self._deployments = dict(state["deployments"])
+        self.usage_plans.restore(state["used"])
+        self._live_views.clear()
 
 
-def find_route(resources: list[dict[str, Any]], method: str, path: str) -> Route | None:
-    """Find the resource and method of a request: literal parts win over ``{name}``, and those over ``{name+}``."""
-    wanted = [unquote(part) for part in path.strip("/").split("/")] if path.strip("/") else []
-    best: tuple[tuple[int, ...], Route] | None = None
-    for resource in resources:
-        found = resource["methods"].get(method) or resource["methods"].get("ANY")
-        parts = resource["path"].strip("/").split("/") if resource["path"] != "/" else []
-        matched = _match(parts, wanted)
-        if found and matched is not None:
-            rank, parameters = matched
-            if best is None or rank < best[0]:
-                best = (rank, Route(resource, found, parameters))
-    return best[1] if best else None
+_FORBIDDEN_HEADERS = {"Content-Type": "application/json", "x-amzn-ErrorType": "ForbiddenException"}
 
 
-def _match(parts: list[str], wanted: list[str]) -> tuple[tuple[int, ...], dict[str, str]] | None:
+def route(request: MethodRequest) -> None:
+    """Find the resource and the method of *request* and fill in both, and the path parameters.
+
+    A slash at the end of the path does not matter. Of several resources that match, the most specific one is taken,
+    segment by segment: its own word, then ``{parameter}``, then ``{proxy+}``. Path parameters stay percent-encoded.
+
+    Raises:
+        GatewayError: MISSING_AUTHENTICATION_TOKEN, which is how API Gateway says that there is no such path or method.
+    """
+    segments = request.path.strip("/").split("/") if request.path.strip("/") else []
+    found: list[tuple[list[int], dict[str, Any], dict[str, str]]] = []
+    for resource in request.api["resources"]:
+        if resource["resourceMethods"] and (match := _match(resource["path"], segments)):
+            found.append((match[0], resource, match[1]))
+    if found:
+        _, resource, parameters = min(found, key=lambda one: one[0])
+        methods = resource["resourceMethods"]
+        verb = request.http.method
+        method = methods.get(verb) or (methods.get("ANY") if verb in METHODS_OF_ANY else None)
+        if method is not None:
+            request.resource, request.method, request.path_parameters = resource, method, parameters
+            return
+    raise GatewayError(
+        "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", "MissingAuthenticationTokenException",
+        reason=f"No method {request.http.method} of a resource {request.path} is deployed",
+    )  # fmt: skip
+
+
+def _match(path: str, segments: list[str]) -> tuple[list[int], dict[str, str]] | None:
+    """Match a resource's path; return how specific each segment is (0 is most) and the path parameters."""
+    parts = path.strip("/").split("/") if path != "/" else []
+    specific: list[int] = []
     parameters: dict[str, str] = {}
-    rank: list[int] = []
-    for index, part in enumerate(parts):
-        if part.endswith("+}") and index < len(wanted):
-            parameters[part[1:-2]] = "/".join(wanted[index:])
-            return (*rank, 2), parameters
-        if index >= len(wanted):
+    for at, part in enumerate(parts):
+        if at >= len(segments):
             return None
-        if part.startswith("{"):
-            parameters[part[1:-1]] = wanted[index]
-            rank.append(1)
-        elif part == wanted[index]:
-            rank.append(0)
+        if part.startswith("{") and part.endswith("+}"):
+            parameters[part[1:-2]] = "/".join(segments[at:])
+            return [*specific, 2], parameters
+        if part.startswith("{") and part.endswith("}"):
+            if not segments[at]:
+                return None
+            parameters[part[1:-1]] = segments[at]
+            specific.append(1)
+        elif unquote(segments[at]) == part:
+            specific.append(0)
         else:
             return None
-    return (tuple(rank), parameters) if len(parts) == len(wanted) else None
+    return (specific, parameters) if len(parts) == len(segments) else None

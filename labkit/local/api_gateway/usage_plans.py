@@ -1,56 +1,144 @@
-"""API keys and usage plans: who may call how often. Best effort, as on AWS, and no security.
+"""API keys, usage plans and throttles: who may call how often.
 
 https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-api-usage-plans.html
+https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-request-throttling.html
 """
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from labkit.local.api_gateway.gateway_responses import Refused
+from labkit.local.api_gateway.gateway_responses import GatewayError
+from labkit.local.api_gateway.method_request import MethodRequest
 
-SECONDS = {"DAY": 86_400, "WEEK": 7 * 86_400, "MONTH": 30 * 86_400}
+
+@dataclass(slots=True)
+class TokenBucket:
+    """A bucket of *burst* tokens that fills with *rate* tokens a second; a request takes one."""
+
+    rate: float
+    burst: float
+    tokens: float
+    filled_at: float
+
+    def take(self, rate: float, burst: float, now: float) -> bool:
+        """Take a token under the limits as they are now; return whether there was one."""
+        self.rate, self.burst = rate, burst
+        self.tokens = min(burst, self.tokens + max(0.0, now - self.filled_at) * rate)
+        self.filled_at = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
+        return True
 
 
 class UsagePlans:
-    """Token buckets and quotas by plan and key."""
+    """What each key has used of each plan, and the throttles' buckets.
 
-    def __init__(self) -> None:
-        self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
-        self._used: dict[tuple[str, str, int], int] = {}
+    Plans and keys themselves are moto's and come along with each request. On AWS throttles and quotas are best effort;
+    here they are exact.
+    """
 
-    def admit(self, plans: list[dict[str, Any]], stage: str, value: str) -> dict[str, Any]:
-        """Return the key that *value* is, if a plan of this stage holds it and has room.
+    def __init__(self, *, now: Callable[[], float]) -> None:
+        self._now = now
+        self._buckets: dict[tuple[str, ...], TokenBucket] = {}
+        self._used: dict[tuple[str, str], dict[str, int]] = {}
+
+    def admit(self, request: MethodRequest, plans: list[dict[str, Any]]) -> None:
+        """Let *request* pass if its key, the throttles and the quota allow it, and count it.
 
         Raises:
-            Refused: 403 for no such key, 429 when throttled or over quota.
+            GatewayError: INVALID_API_KEY, THROTTLED or QUOTA_EXCEEDED.
         """
-        for plan in plans:
-            for key in plan["keys"]:
-                if stage in plan["stages"] and value and key["value"] == value and key.get("enabled"):
-                    self._throttle(plan, key["id"])
-                    self._count(plan, key["id"])
-                    return dict(key)
-        raise Refused("INVALID_API_KEY", 403, "Forbidden", "ForbiddenException")
-
-    def _throttle(self, plan: dict[str, Any], key_id: str) -> None:
-        rate, burst = plan["throttle"].get("rateLimit"), plan["throttle"].get("burstLimit")
-        if not rate and not burst:
+        if not request.method.get("apiKeyRequired"):
+            self._throttle_stage(request)
             return
-        now, most = time.monotonic(), float(burst or rate)
-        tokens, since = self._buckets.get((plan["id"], key_id), (most, now))
-        tokens = min(most, tokens + (now - since) * float(rate or 0))
-        self._buckets[plan["id"], key_id] = (max(0.0, tokens - 1) if tokens >= 1 else tokens, now)
-        if tokens < 1:
-            raise Refused("THROTTLED", 429, "Too Many Requests", "TooManyRequestsException")
+        plan, key, plan_stage = _plan_and_key(request, plans)
+        request.api_key = key
+        self._throttle(("plan", plan["id"], key["id"]), plan.get("throttle"))
+        endpoint = f"{request.resource['path']}/{request.method['httpMethod']}"
+        self._throttle(("plan", plan["id"], key["id"], endpoint), (plan_stage.get("throttle") or {}).get(endpoint))
+        self._throttle_stage(request)
+        self._count(plan, key["id"])
+
+    def usage(self, plan: dict[str, Any], key_id: str, start: date, end: date) -> list[list[int]]:
+        """Return ``[[used, remaining], …]``, one pair per day, as GetUsage lists them."""
+        days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
+        used = self._used.get((plan["id"], key_id), {})
+        limit = int((plan.get("quota") or {}).get("limit") or 0)
+        pairs = []
+        for day in days:
+            first = _period_start(day, (plan.get("quota") or {}).get("period", "DAY")).isoformat()
+            until_then = sum(count for on, count in used.items() if first <= on <= day.isoformat())
+            pairs.append([used.get(day.isoformat(), 0), max(0, limit - until_then)])
+        return pairs
+
+    def snapshot(self) -> dict[tuple[str, str], dict[str, int]]:
+        """Return what was used; the buckets fill within seconds and are not kept."""
+        return {key: dict(days) for key, days in self._used.items()}
+
+    def restore(self, used: dict[tuple[str, str], dict[str, int]]) -> None:
+        """Take over what :meth:`snapshot` returned."""
+        self._used = {key: dict(days) for key, days in used.items()}
+
+    def forget_plan(self, plan_id: str) -> None:
+        """Drop what was counted for a plan that is deleted."""
+        self._used = {key: days for key, days in self._used.items() if key[0] != plan_id}
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[1] != plan_id}
+
+    def _throttle_stage(self, request: MethodRequest) -> None:
+        """Apply the stage's throttle of this method, or its ``*/*``; each method has a bucket of its own."""
+        settings = request.stage.get("methodSettings") or {}
+        path, verb = request.resource["path"], request.method["httpMethod"]
+        for name in (f"{path.replace('/', '~1')}/{verb}", f"{path.removeprefix('/')}/{verb}", "*/*"):
+            if chosen := settings.get(name):
+                limits = {"rateLimit": chosen["throttlingRateLimit"], "burstLimit": chosen["throttlingBurstLimit"]}
+                self._throttle(("stage", request.api_id, request.stage["stageName"], path, verb), limits)
+                return
+
+    def _throttle(self, name: tuple[str, ...], limits: dict[str, Any] | None) -> None:
+        if not limits:
+            return
+        rate, burst = float(limits.get("rateLimit") or 0), float(limits.get("burstLimit") or 0)
+        now = self._now()
+        bucket = self._buckets.get(name)
+        if bucket is None:
+            bucket = self._buckets[name] = TokenBucket(rate, burst, burst, now)
+        if not bucket.take(rate, burst, now):
+            raise GatewayError("THROTTLED", "Too Many Requests", "TooManyRequestsException")
 
     def _count(self, plan: dict[str, Any], key_id: str) -> None:
-        limit = plan["quota"].get("limit")
-        if not limit:
-            return
-        period = int(time.time() // SECONDS.get(plan["quota"].get("period", "DAY"), 86_400))
-        used = self._used.get((plan["id"], key_id, period), 0)
-        if used >= int(limit):
-            raise Refused("QUOTA_EXCEEDED", 429, "Limit Exceeded", "LimitExceededException")
-        self._used[plan["id"], key_id, period] = used + 1
+        today = datetime.fromtimestamp(self._now(), UTC).date()
+        days = self._used.setdefault((plan["id"], key_id), {})
+        if quota := plan.get("quota"):
+            start = _period_start(today, quota.get("period", "DAY")).isoformat()
+            used = sum(count for day, count in days.items() if day >= start)
+            # The offset is taken off the first period's limit only.
+            offset = 0 if any(day < start for day in days) else int(quota.get("offset") or 0)
+            if used >= int(quota["limit"]) - offset:
+                raise GatewayError("QUOTA_EXCEEDED", "Limit Exceeded", "LimitExceededException")
+        days[today.isoformat()] = days.get(today.isoformat(), 0) + 1
+
+
+def _plan_and_key(
+    request: MethodRequest, plans: list[dict[str, Any]]
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Find the plan that lists this stage and holds the enabled key of the request."""
+    value = request.headers.get("x-api-key")
+    for plan in plans:
+        for stage in plan["apiStages"]:
+            if (stage["apiId"], stage["stage"]) != (request.api_id, request.stage["stageName"]):
+                continue
+            for key in plan["keys"]:
+                if value and key["value"] == value and key["enabled"]:
+                    return plan, key, stage
+    raise GatewayError("INVALID_API_KEY", "Forbidden", "ForbiddenException")
+
+
+def _period_start(day: date, period: str) -> date:
+    if period == "MONTH":
+        return day.replace(day=1)
+    return day - timedelta(days=(day.weekday() + 1) % 7) if period == "WEEK" else day

@@ -84,7 +84,7 @@ class RestApiChanges:
         return await self._moto.run(_patch_integration, params, region)
 
     async def tags(self, region: str, kind: str, names: list[str]) -> dict[str, str] | None:
-        """Return the tags of a ``restapis``, ``apikeys`` or ``usageplans`` resource, or of a stage; ``None``: no such."""
+        """Return the tags of an API, a stage, an API key or a usage plan, or ``None`` where there is none."""
         return await self._moto.run(_tags, region, kind, names)
 
     async def set_tags(self, region: str, kind: str, names: list[str], tags: dict[str, str]) -> None:

@@ -1,66 +1,105 @@
-"""REST APIs that moto's API Gateway keeps, as plain data."""
+"""REST APIs, stages, keys and usage plans that moto keeps, as plain data in the words of AWS's API."""
 
 from __future__ import annotations
 
 import copy
 from typing import Any
 
+from moto import backends
+
+from labkit.local.api_call import ACCOUNT_ID
 from labkit.local.moto_app.app import MotoApp, backend
 
 
 class RestApis:
-    """Pictures of moto's API Gateway, each taken in moto's thread."""
+    """Reads of moto's API Gateway, each in moto's thread."""
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
 
-    async def definition(self, region: str, api_id: str) -> dict[str, Any] | None:
-        """Return what a deployment freezes: resources with their methods, models, validators, gateway responses."""
-        return await self._moto.run(_definition, region, api_id)
+    async def picture(self, api_id: str, region: str) -> dict[str, Any] | None:
+        """Return all of an API that a deployment freezes, or ``None``.
 
-    async def live(self, region: str, api_id: str) -> dict[str, Any] | None:
-        """Return what acts without a deployment: stages, and the usage plans and keys of the API."""
-        return await self._moto.run(_live, region, api_id)
+        Keys: ``binaryMediaTypes``, ``resources`` (as GetResources lists them), ``models`` (name →
+        schema as JSON text), ``requestValidators`` and ``gatewayResponses`` (by id and by type).
+        """
+        return await self._moto.run(_picture, api_id, region)
+
+    async def setup(self, api_id: str, region: str) -> dict[str, Any] | None:
+        """Return :meth:`picture` with ``stages`` (name → deployment id) and ``deployments`` (ids)."""
+        return await self._moto.run(_setup, api_id, region)
+
+    async def metering(self, region: str) -> dict[str, Any]:
+        """Return ``{"usagePlans": {id: plan with its keys}, "apiKeys": [ids]}``."""
+        return await self._moto.run(_metering, region)
+
+    async def live(self, api_id: str) -> dict[str, Any] | None:
+        """Return what acts on an API's requests without a deployment, or ``None``.
+
+        Keys: ``region``, ``disableExecuteApiEndpoint``, ``stages`` (name → stage), ``usagePlans`` (each with its
+        ``keys``: ``id``, ``value``, ``enabled``).
+        """
+        return await self._moto.run(_live, api_id)
 
 
-def _definition(region: str, api_id: str) -> dict[str, Any] | None:
+def _picture(api_id: str, region: str) -> dict[str, Any] | None:
     api = backend("apigateway", region).apis.get(api_id)
     if api is None:
         return None
-    resources = []
-    for resource in api.resources.values():
-        methods = {name: method.to_json() for name, method in resource.resource_methods.items()}
-        resources.append({"id": resource.id, "path": resource.get_path(), "methods": methods})
     return copy.deepcopy(
         {
-            "resources": resources,
-            "models": {model.name: model.schema for model in api.models.values()},
-            "validators": {key: _validator(one) for key, one in api.request_validators.items()},
-            "gateway_responses": {key: one.to_json() for key, one in api.gateway_responses.items()},
-            "binary_media_types": api.binaryMediaTypes or [],
+            "binaryMediaTypes": list(api.binaryMediaTypes),
+            "resources": [_resource(resource) for resource in api.resources.values()],
+            "models": {name: model.schema for name, model in api.models.items()},
+            "requestValidators": {id_: validator.to_dict() for id_, validator in api.request_validators.items()},
+            "gatewayResponses": {type_: answer.to_json() for type_, answer in api.gateway_responses.items()},
         }
     )
 
 
-def _validator(validator: Any) -> dict[str, bool]:
-    fields = validator.to_dict()
+def _setup(api_id: str, region: str) -> dict[str, Any] | None:
+    picture = _picture(api_id, region)
+    if picture is None:
+        return None
+    api = backend("apigateway", region).apis[api_id]
+    stages = {name: stage.deployment_id for name, stage in api.stages.items()}
+    return {**picture, "stages": stages, "deployments": list(api.deployments)}
+
+
+def _metering(region: str) -> dict[str, Any]:
+    gateway = backend("apigateway", region)
+    plans = {plan.id: _usage_plan(gateway, plan) for plan in gateway.usage_plans.values()}
+    return copy.deepcopy({"usagePlans": plans, "apiKeys": list(gateway.keys)})
+
+
+def _resource(resource: Any) -> dict[str, Any]:
+    methods = {verb: method.to_json() for verb, method in resource.resource_methods.items()}
     return {
-        "body": bool(fields.get("validateRequestBody")),
-        "parameters": bool(fields.get("validateRequestParameters")),
+        "id": resource.id,
+        "parentId": resource.parent_id,
+        "pathPart": resource.path_part,
+        "path": resource.get_path(),
+        "resourceMethods": methods,
     }
 
 
-def _live(region: str, api_id: str) -> dict[str, Any] | None:
-    store = backend("apigateway", region)
-    api = store.apis.get(api_id)
-    if api is None:
-        return None
-    plans = []
-    for plan in store.usage_plans.values():
-        stages = [one["stage"] for one in plan.api_stages if one.get("apiId") == api_id]
-        keys = [
-            store.keys[key_id].to_json() for key_id in store.usage_plan_keys.get(plan.id, {}) if key_id in store.keys
-        ]
-        plans.append({"id": plan.id, "stages": stages, "throttle": plan.throttle, "quota": plan.quota, "keys": keys})
-    stages = {name: {"deployment": s.deployment_id, "variables": s.variables} for name, s in api.stages.items()}
-    return copy.deepcopy({"stages": stages, "plans": plans})
+def _live(api_id: str) -> dict[str, Any] | None:
+    for region, gateway in backends.get_backend("apigateway")[ACCOUNT_ID].items():
+        if api := gateway.apis.get(api_id):
+            return copy.deepcopy(
+                {
+                    "region": region,
+                    "disableExecuteApiEndpoint": bool(api.disableExecuteApiEndpoint),
+                    "stages": {name: stage.to_json() for name, stage in api.stages.items()},
+                    "usagePlans": [_usage_plan(gateway, plan) for plan in gateway.usage_plans.values()],
+                }
+            )
+    return None
+
+
+def _usage_plan(gateway: Any, plan: Any) -> dict[str, Any]:
+    keys = [gateway.keys[key_id] for key_id in gateway.usage_plan_keys.get(plan.id, {}) if key_id in gateway.keys]
+    return {
+        **plan.to_json(),
+        "keys": [{"id": key.id, "value": key.value, "enabled": bool(key.enabled)} for key in keys],
+    }

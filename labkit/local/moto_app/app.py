@@ -83,7 +83,11 @@ def _defer_openapi_validator() -> None:
     modules = {part: types.ModuleType(part) for part in (name, f"{name}.validation", f"{name}.validation.exceptions")}
 
     class OpenAPIValidationError(Exception):
-        """What moto catches."""
+        """What moto catches, and whose message it shows."""
+
+        def __init__(self, message: str) -> None:
+            super().__init__(message)
+            self.message = message
 
     def validate(document: Any) -> None:
         for part in modules:

@@ -5,12 +5,13 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.utils import format_datetime, formataddr, make_msgid
-from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 SENDER = "no-reply@sns.amazonaws.com"
+LONGEST_LINE = 900  # SMTP allows 998: an event in one line is longer
 NO_SUBJECT = "AWS Notification Message"
 
 
@@ -48,5 +49,6 @@ def _mail(display_name: str, to: str, subject: str, body: str) -> bytes:
     mail["Subject"] = subject
     mail["Date"] = format_datetime(datetime.now(UTC))
     mail["Message-ID"] = make_msgid(domain="sns.amazonaws.com")
-    mail.set_content(body)  # quoted-printable where a line is longer than SMTP allows
+    longest = max(len(line) for line in body.splitlines())
+    mail.set_content(body, cte="quoted-printable" if longest > LONGEST_LINE else None)
     return mail.as_bytes()

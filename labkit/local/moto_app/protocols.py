@@ -135,7 +135,7 @@ def _serialise(
         status = result.status
         body, headers = _with_exact_code(body, headers, result, protocol)
     headers["x-amzn-RequestId"] = request_id
-    return HttpResponse(status, body.encode() if isinstance(body, str) else body, headers)
+    return HttpResponse(status, body.encode() if isinstance(body, str) else body or b"", headers)
 
 
 def _with_exact_code(

@@ -51,7 +51,7 @@ class Website:
         suffix = configuration["IndexDocument"]["Suffix"]
         wanted = key + suffix if key == "" or key.endswith("/") else key
         response = await self._object(request, bucket, wanted)
-        if response.status == 404 and wanted == key and (await self._object(request, bucket, f"{key}/{suffix}")).status == 200:
+        if response.status in (403, 404) and wanted == key and (await self._object(request, bucket, f"{key}/{suffix}")).status == 200:
             return HttpResponse(302, headers={"Location": f"{base}/{quote(key)}/"})
         if response.status < 400:
             return response

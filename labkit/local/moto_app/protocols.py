@@ -134,8 +134,19 @@ def _serialise(
     if isinstance(result, AwsError):
         status = result.status
         body, headers = _with_exact_code(body, headers, result, protocol)
+    elif result:
+        status = _status_member(operation, result) or status
     headers["x-amzn-RequestId"] = request_id
     return HttpResponse(status, body.encode() if isinstance(body, str) else body or b"", headers)
+
+
+def _status_member(operation: Any, result: dict[str, Any]) -> int | None:
+    """Return the HTTP status where the model makes it a member of the answer, as Invoke does."""
+    members = operation.output_shape.members if operation.output_shape else {}
+    return next(
+        (result[name] for name, shape in members.items() if shape.serialization.get("location") == "statusCode" and name in result),
+        None,
+    )
 
 
 def _with_exact_code(

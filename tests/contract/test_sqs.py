@@ -1,0 +1,91 @@
+"""SQS through boto3: what a builder of the application meets."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+
+@pytest.fixture
+def queue(client, unique):
+    """``queue(**attributes)``: the URL of a new queue."""
+    return lambda **attributes: client("sqs").create_queue(QueueName=unique("Queue"), Attributes=attributes)["QueueUrl"]
+
+
+def arn_of(client, url):
+    return client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+
+
+def receive(client, url, **options):
+    return client("sqs").receive_message(QueueUrl=url, AttributeNames=["All"], MessageAttributeNames=["All"], **options).get("Messages", [])
+
+
+def test_a_message_arrives_with_its_attributes_and_checksums(client, queue):
+    """boto3 itself compares the MD5 of the body and of the attributes."""
+    url, attributes = queue(), {"source": {"DataType": "String", "StringValue": "web"}, "n": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
+    sent = client("sqs").send_message(QueueUrl=url, MessageBody="héllo", MessageAttributes=attributes)
+
+    [message] = receive(client, url)
+
+    assert (message["MessageId"], message["Body"], message["MessageAttributes"]) == (sent["MessageId"], "héllo", attributes)
+    assert message["Attributes"]["ApproximateReceiveCount"] == "1"
+
+
+def test_an_undeleted_message_comes_back_under_a_new_handle(client, queue):
+    """Forgetting the delete is the lesson of notebook 05."""
+    url = queue(VisibilityTimeout="1")
+    client("sqs").send_message(QueueUrl=url, MessageBody="x")
+    [first] = receive(client, url)
+    invisible = receive(client, url)
+
+    [second] = receive(client, url, WaitTimeSeconds=5)
+
+    assert (invisible, second["MessageId"], second["Attributes"]["ApproximateReceiveCount"]) == ([], first["MessageId"], "2")
+    assert second["ReceiptHandle"] != first["ReceiptHandle"]
+
+
+def test_a_message_received_too_often_goes_to_the_dead_letter_queue_and_back(client, queue, eventually):
+    """Redrive policy, then StartMessageMoveTask."""
+    dlq = queue()
+    url = queue(VisibilityTimeout="0", RedrivePolicy=json.dumps({"deadLetterTargetArn": arn_of(client, dlq), "maxReceiveCount": 2}))
+    sent = client("sqs").send_message(QueueUrl=url, MessageBody="poison")["MessageId"]
+    received = [len(receive(client, url)) for _ in range(3)]
+
+    client("sqs").start_message_move_task(SourceArn=arn_of(client, dlq))
+    [result] = eventually(
+        lambda: [r for r in client("sqs").list_message_move_tasks(SourceArn=arn_of(client, dlq))["Results"] if r["Status"] == "COMPLETED"]
+    )
+
+    assert (received, result["ApproximateNumberOfMessagesMoved"]) == ([1, 1, 0], 1)
+    assert [message["MessageId"] for message in receive(client, url)] == [sent]
+
+
+def test_a_batch_tells_of_each_entry(client, queue):
+    """One bad entry does not stop the others."""
+    url = queue(MaximumMessageSize="1024")
+
+    answer = client("sqs").send_message_batch(
+        QueueUrl=url, Entries=[{"Id": "good", "MessageBody": "x"}, {"Id": "large", "MessageBody": "x" * 1025}]
+    )
+
+    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
+    assert [(entry["Id"], entry["Code"]) for entry in answer["Failed"]] == [("large", "InvalidParameterValue")]
+
+
+def test_errors_have_the_codes_and_sentences_of_aws(client, queue, unique):
+    """What a learner reads when something is wrong."""
+    sqs, url = client("sqs"), queue(DelaySeconds="3")
+
+    with pytest.raises(sqs.exceptions.QueueDoesNotExist, match="The specified queue does not exist"):
+        sqs.get_queue_url(QueueName=unique("Nope"))
+    with pytest.raises(ClientError) as different:
+        sqs.create_queue(QueueName=url.rpartition("/")[2], Attributes={"DelaySeconds": "4"})
+    with pytest.raises(ClientError) as many:
+        sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(n), "MessageBody": "x"} for n in range(11)])
+
+    text = "A queue already exists with the same name and a different value for attribute DelaySeconds"
+    assert different.value.response["Error"]["Message"] == text
+    assert type(different.value).__name__ == "QueueNameExists"
+    assert many.value.response["Error"]["Code"] == "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"

@@ -7,23 +7,67 @@ from typing import Any
 
 import boto3
 import pandas as pd
+from botocore.exceptions import ClientError
 
 from labkit.cloud import settings
 
 Found = tuple[str, str, str]
+TAG = "labkit:lab-id"
 COLUMNS = ["service", "kind", "name"]
 
 
 def inventory() -> pd.DataFrame:
     """Return everything that exists of the connected lab.
 
-    A resource belongs to a lab when its name ends with the LAB_ID, or when it hangs on one that does: log groups,
-    mappings, subscriptions, targets.
+    A resource belongs to a lab when its name ends with the LAB_ID and it carries the tag ``labkit:lab-id``. What cannot
+    carry a tag (log groups, mappings, subscriptions) belongs to the lab by the name of the function or topic it hangs on.
 
     Returns:
         Columns ``service``, ``kind``, ``name``; no rows when nothing exists.
     """
-    return pd.DataFrame(sorted(found for source in SOURCES for found in source()), columns=COLUMNS)
+    everything = (found for source in SOURCES for found in source())
+    return pd.DataFrame(sorted(found for found in everything if tagged(found[1], found[2])), columns=COLUMNS)
+
+
+def tagged(kind: str, name: str) -> bool:
+    """Whether a resource carries the lab's tag, or is of a kind that can carry none."""
+    read = TAGS_OF.get(kind)
+    if read is None:
+        return True
+    try:
+        return read(name).get(TAG) == settings()["lab_id"]
+    except ClientError as error:
+        if error.response["Error"]["Code"] in ("NoSuchTagSet", "NoSuchEntity", "ResourceNotFoundException", "NotFound"):
+            return False
+        raise
+
+
+def _pairs(tags: list[dict[str, str]]) -> dict[str, str]:
+    return {tag["Key"]: tag["Value"] for tag in tags}
+
+
+def _arn(service: str, resource: str) -> str:
+    chosen = settings()
+    return f"arn:aws:{service}:{chosen['region']}:{chosen['account']}:{resource}"
+
+
+TAGS_OF: dict[str, Callable[[str], dict[str, str]]] = {
+    "bucket": lambda name: _pairs(boto3.client("s3").get_bucket_tagging(Bucket=name)["TagSet"]),
+    "queue": lambda url: boto3.client("sqs").list_queue_tags(QueueUrl=url).get("Tags", {}),
+    "table": lambda name: _pairs(
+        boto3.client("dynamodb").list_tags_of_resource(ResourceArn=_arn("dynamodb", f"table/{name}"))["Tags"]
+    ),
+    "function": lambda name: boto3.client("lambda").list_tags(Resource=_arn("lambda", f"function:{name}"))["Tags"],
+    "REST API": lambda api: boto3.client("apigateway").get_rest_api(restApiId=api).get("tags", {}),
+    "role": lambda name: _pairs(boto3.client("iam").list_role_tags(RoleName=name)["Tags"]),
+    "topic": lambda arn: _pairs(boto3.client("sns").list_tags_for_resource(ResourceArn=arn)["Tags"]),
+    "rule": lambda name: _pairs(
+        boto3.client("events").list_tags_for_resource(ResourceARN=_arn("events", f"rule/{name}"))["Tags"]
+    ),
+    "trail": lambda name: _pairs(
+        boto3.client("cloudtrail").list_tags(ResourceIdList=[_arn("cloudtrail", f"trail/{name}")])["ResourceTagList"][0]["TagsList"]
+    ),
+}
 
 
 def mine(name: str) -> bool:

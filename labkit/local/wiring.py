@@ -33,10 +33,11 @@ from labkit.local.moto_app.logs import Logs
 from labkit.local.moto_app.protocols import serialise
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
-from labkit.local.moto_app.s3 import BucketAccess, Buckets
+from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
 from labkit.local.moto_app.streams import Streams
 from labkit.local.policy import allows_principal
 from labkit.local.s3_access import S3Access
+from labkit.local.s3_listing import S3Listing
 from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
 from labkit.local.signature import decode_aws_chunked, verify
@@ -282,6 +283,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         interceptors={
             **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
             ("s3", "CreateBucket"): s3_access.create_bucket,
+            ("s3", "ListObjectsV2"): S3Listing(objects=Listing(moto).objects).list_objects_v2,
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
         },
         identify=_identify(iam, clock),

@@ -1,0 +1,109 @@
+"""ListObjectsV2: the call that a data lake sees most.
+
+https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+
+Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
+NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+
+
+class S3Listing:
+    """Answers ListObjectsV2 from moto's keys; what is rare (owners, missing buckets) stays moto's."""
+
+    def __init__(self, *, objects: Callable[[str, str, str, int], Awaitable[list[Any] | None]]) -> None:
+        self._objects = objects
+
+    async def list_objects_v2(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """List keys in order, by prefix, in pages; a delimiter folds those behind it into common prefixes."""
+        params = call.params
+        if params.get("FetchOwner") or params.get("OptionalObjectAttributes"):
+            return await forward(call)
+        prefix, delimiter = params.get("Prefix") or "", params.get("Delimiter") or ""
+        most = 1000 if params.get("MaxKeys") is None else min(1000, int(params["MaxKeys"]))
+        token = params.get("ContinuationToken")
+        after = _after(token) if token else params.get("StartAfter") or ""
+        found = await self._objects(params["Bucket"], prefix, after, most + 1 if not delimiter else 2**31)
+        if found is None:
+            return await forward(call)
+        contents, prefixes, last = _fold(found, prefix, delimiter, most, after)
+        truncated = bool(found) and bool(last or not most) and _is_more(found, last, delimiter, prefix)
+        encoded = params.get("EncodingType") == "url"
+        fields = {
+            "Name": params["Bucket"],
+            "Prefix": _text(prefix, encoded),
+            "Delimiter": _text(delimiter, encoded) if delimiter else None,
+            "StartAfter": _text(params["StartAfter"], encoded) if params.get("StartAfter") else None,
+            "ContinuationToken": token,
+            "NextContinuationToken": base64.urlsafe_b64encode(last.encode()).decode() if truncated else None,
+            "KeyCount": str(len(contents) + len(prefixes)),
+            "MaxKeys": str(most),
+            "EncodingType": "url" if encoded else None,
+            "IsTruncated": "true" if truncated else "false",
+        }
+        body = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items() if value is not None)
+        body += "".join(_content(one, encoded) for one in contents)
+        body += "".join(f"<CommonPrefixes><Prefix>{escape(_text(one, encoded))}</Prefix></CommonPrefixes>" for one in prefixes)
+        document = f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{NAMESPACE}">{body}</ListBucketResult>'
+        return HttpResponse(200, document.encode(), {"Content-Type": "application/xml", "x-amzn-RequestId": call.request_id})
+
+
+def _fold(
+    found: list[Any], prefix: str, delimiter: str, most: int, after: str
+) -> tuple[list[Any], list[str], str]:
+    """Return contents, common prefixes, and the last key or prefix of the page."""
+    contents: list[Any] = []
+    prefixes: list[str] = []
+    last = ""
+    for one in found:
+        common = _common_prefix(one.key, prefix, delimiter)
+        if common and (common == after or (prefixes and prefixes[-1] == common)):
+            continue
+        if len(contents) + len(prefixes) == most:
+            break
+        if common:
+            prefixes.append(common)
+        else:
+            contents.append(one)
+        last = common or one.key
+    return contents, prefixes, last
+
+
+def _common_prefix(key: str, prefix: str, delimiter: str) -> str:
+    if not delimiter:
+        return ""
+    head, found, _ = key[len(prefix) :].partition(delimiter)
+    return prefix + head + found if found else ""
+
+
+def _is_more(found: list[Any], last: str, delimiter: str, prefix: str) -> bool:
+    final = found[-1].key
+    return bool((_common_prefix(final, prefix, delimiter) or final) > last)
+
+
+def _content(one: Any, encoded: bool) -> str:
+    return (
+        f"<Contents><Key>{escape(_text(one.key, encoded))}</Key><LastModified>{one.last_modified}</LastModified>"
+        f"<ETag>{escape(one.etag)}</ETag><Size>{one.size}</Size><StorageClass>{one.storage_class}</StorageClass></Contents>"
+    )
+
+
+def _text(text: str, encoded: bool) -> str:
+    return quote(text, safe="/-_.~*") if encoded else text
+
+
+def _after(token: str) -> str:
+    try:
+        return base64.urlsafe_b64decode(token.encode()).decode()
+    except (ValueError, binascii.Error):
+        raise AwsError("InvalidArgument", "The continuation token provided is incorrect", 400) from None

@@ -35,9 +35,7 @@ FUNCTIONS = ("ProductVisitSendDataToQueue", "ProductVisitHandler", "ProductVisit
 LISTING_INTERVAL = 0.25
 ROLE_TRUST = {
     "Version": "2012-10-17",
-    "Statement": [
-        {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
-    ],
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
 }
 
 
@@ -127,7 +125,12 @@ def labkit_target() -> Iterator[Target]:
         endpoint = f"http://127.0.0.1:{port}"
         with _process(command, f"{endpoint}/_labkit/health", {}, folder) as (process, seconds):
             yield Target(
-                "labkit", process, endpoint, *keys, seconds, lambda api: f"{endpoint}/_aws/execute-api/{api}/prod/visits"
+                "labkit",
+                process,
+                endpoint,
+                *keys,
+                seconds,
+                lambda api: f"{endpoint}/_aws/execute-api/{api}/prod/visits",
             )
 
 
@@ -139,9 +142,10 @@ def ministack_target() -> Iterator[Target]:
         endpoint = f"http://127.0.0.1:{port}"
         settings = {"GATEWAY_PORT": str(port), "BIND_HOST": "127.0.0.1", "MINISTACK_HOST": "127.0.0.1"}
         settings |= {"LOG_LEVEL": "ERROR", "TMPDIR": folder, "IOT_MTLS_ENABLED": "0", "SFTP_ENABLED": "0"}
-        with _process(
-            [sys.executable, "-m", "ministack"], f"{endpoint}/_ministack/health", settings, folder
-        ) as (process, seconds):
+        with _process([sys.executable, "-m", "ministack"], f"{endpoint}/_ministack/health", settings, folder) as (
+            process,
+            seconds,
+        ):
             yield Target(
                 "ministack", process, endpoint, "test", "test", seconds,
                 lambda api: f"{endpoint}/restapis/{api}/prod/_user_request_/visits",
@@ -193,9 +197,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def measure_target(
-    target: Target, zips: dict[str, bytes], visits: int, threads: int, samples: int
-) -> Figures:
+def measure_target(target: Target, zips: dict[str, bytes], visits: int, threads: int, samples: int) -> Figures:
     """Deploy the pipeline on *target* and measure it."""
     figures = Figures(start_s=target.start_seconds)
     started = time.perf_counter()
@@ -374,7 +376,9 @@ def _send_many(url: str, visits: int, threads: int) -> set[str]:
         return receipts
 
     with ThreadPoolExecutor(threads) as pool:
-        return {receipt for part in pool.map(send, [range(n, visits, threads) for n in range(threads)]) for receipt in part}
+        return {
+            receipt for part in pool.map(send, [range(n, visits, threads) for n in range(threads)]) for receipt in part
+        }
 
 
 def _memory(process: psutil.Process) -> float:

@@ -17,7 +17,13 @@ GONE = {
     "NoSuchBucket", "NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "NotFound", "TrailNotFoundException",
     "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidParameter",
 }  # fmt: skip
-BUSY = {"ResourceInUseException", "TooManyRequestsException", "DeleteConflict", "ResourceConflictException", "BucketNotEmpty"}
+BUSY = {
+    "ResourceInUseException",
+    "TooManyRequestsException",
+    "DeleteConflict",
+    "ResourceConflictException",
+    "BucketNotEmpty",
+}
 
 
 def cleanup(*, yes: bool = False, timeout: float = 60.0) -> pd.DataFrame:
@@ -37,7 +43,9 @@ def cleanup(*, yes: bool = False, timeout: float = 60.0) -> pd.DataFrame:
     before = inventory()
     print(before.to_string(index=False) if len(before) else f"nothing exists of lab {chosen['lab_id']}")
     if chosen["cloud"] == "aws" and not yes and len(before):
-        raise LabkitError(f"{len(before)} resources in your AWS account would be deleted; call cleanup(yes=True) to do it")
+        raise LabkitError(
+            f"{len(before)} resources in your AWS account would be deleted; call cleanup(yes=True) to do it"
+        )
     deadline = time.monotonic() + timeout
     left = before
     while len(left):
@@ -46,7 +54,9 @@ def cleanup(*, yes: bool = False, timeout: float = 60.0) -> pd.DataFrame:
                 _tolerant(delete, name)
         left = _without_pending(inventory())
         if len(left) and time.monotonic() > deadline:
-            raise LabkitError(f"after {timeout:g} s these are left, run cleanup() again:\n{left.to_string(index=False)}")
+            raise LabkitError(
+                f"after {timeout:g} s these are left, run cleanup() again:\n{left.to_string(index=False)}"
+            )
         if len(left):
             time.sleep(0.5)
     print(f"0 resources left of lab {chosen['lab_id']}")
@@ -97,7 +107,10 @@ def _bucket(name: str) -> None:
     s3 = boto3.client("s3")
     s3.delete_bucket_policy(Bucket=name)  # it may forbid what follows
     for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
-        found = [{"Key": v["Key"], "VersionId": v["VersionId"]} for v in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]]
+        found = [
+            {"Key": v["Key"], "VersionId": v["VersionId"]}
+            for v in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+        ]
         if found:
             s3.delete_objects(Bucket=name, Delete={"Objects": found, "Quiet": True})
     s3.delete_bucket(Bucket=name)

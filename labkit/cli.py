@@ -45,7 +45,12 @@ def up(
 ) -> None:
     """Start the local cloud, unless it runs."""
     options: list[str] = []
-    for option, value in (("--port", port), ("--time-scale", time_scale), ("--smtp", smtp), ("--max-environments", max_environments)):
+    for option, value in (
+        ("--port", port),
+        ("--time-scale", time_scale),
+        ("--smtp", smtp),
+        ("--max-environments", max_environments),
+    ):
         options += [option, str(value)] if value is not None else []
     for host in allow_host or []:
         options += ["--allow-host", host]
@@ -56,7 +61,9 @@ def up(
 @app.command()
 def down(state_dir: Annotated[Path | None, typer.Option(help="its state directory")] = None) -> None:
     """End the local cloud and every function process."""
-    print("the local cloud has ended" if local_process.stop(state_dir and state_dir.absolute()) else "no local cloud runs")
+    print(
+        "the local cloud has ended" if local_process.stop(state_dir and state_dir.absolute()) else "no local cloud runs"
+    )
 
 
 @app.command()
@@ -167,7 +174,14 @@ def lab() -> None:
     first = notebook_first()
     described = local_process.start()
     print(f"local cloud: {described['endpoint']}; end it with: labkit down")
-    arguments = [sys.executable, "-m", "jupyter", "lab", f"--notebook-dir={first.parent}", f"--LabApp.default_url=/lab/tree/{first.name}"]
+    arguments = [
+        sys.executable,
+        "-m",
+        "jupyter",
+        "lab",
+        f"--notebook-dir={first.parent}",
+        f"--LabApp.default_url=/lab/tree/{first.name}",
+    ]
     raise typer.Exit(subprocess.call(arguments))
 
 

@@ -12,7 +12,20 @@ from labkit import local_process
 from labkit.exceptions import LabkitError
 
 CLOUDS = ("local", "endpoint", "aws")
-SERVICES = ("s3", "sqs", "dynamodb", "dynamodbstreams", "lambda", "apigateway", "iam", "sts", "sns", "events", "cloudtrail", "logs")
+SERVICES = (
+    "s3",
+    "sqs",
+    "dynamodb",
+    "dynamodbstreams",
+    "lambda",
+    "apigateway",
+    "iam",
+    "sts",
+    "sns",
+    "events",
+    "cloudtrail",
+    "logs",
+)
 LAB_ID = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
 DEFAULTS = {"cloud": "local", "lab_id": "lab", "region": "us-east-1"}
 
@@ -40,11 +53,17 @@ def connect(
         chosen["lab_id"] = f"{chosen['lab_id']}-{tour}"
     _check(chosen)
     endpoint = {"local": _use_local, "endpoint": _use_endpoint, "aws": _use_aws}[chosen["cloud"]](chosen)
-    os.environ |= {"LABKIT_CLOUD": chosen["cloud"], "LABKIT_LAB_ID": chosen["lab_id"], "LABKIT_REGION": chosen["region"]}
+    os.environ |= {
+        "LABKIT_CLOUD": chosen["cloud"],
+        "LABKIT_LAB_ID": chosen["lab_id"],
+        "LABKIT_REGION": chosen["region"],
+    }
     os.environ |= {"AWS_DEFAULT_REGION": chosen["region"], "AWS_REGION": chosen["region"]}
     account = _check_connection(endpoint)
     os.environ["LABKIT_ACCOUNT"] = account
-    print(f"Connected to {_description(chosen['cloud'], endpoint)}, account {account}, region {chosen['region']}, lab {chosen['lab_id']}.")
+    print(
+        f"Connected to {_description(chosen['cloud'], endpoint)}, account {account}, region {chosen['region']}, lab {chosen['lab_id']}."
+    )
     return {**chosen, "account": account, "endpoint": endpoint}
 
 
@@ -78,7 +97,10 @@ def _choose(cloud: str | None, lab_id: str | None, region: str | None) -> dict[s
     # A kernel that is connected already sets LABKIT_ACCOUNT; its own LABKIT_LAB_ID is no wish of the user then.
     connected = "LABKIT_ACCOUNT" in os.environ
     return {
-        key: value or ("" if connected and key == "lab_id" else os.environ.get(f"LABKIT_{key.upper()}")) or kept.get(key) or DEFAULTS[key]
+        key: value
+        or ("" if connected and key == "lab_id" else os.environ.get(f"LABKIT_{key.upper()}"))
+        or kept.get(key)
+        or DEFAULTS[key]
         for key, value in given.items()
     }
 
@@ -97,11 +119,15 @@ def _check(chosen: dict[str, str]) -> None:
     if chosen["cloud"] not in CLOUDS:
         raise LabkitError(f"CLOUD is {chosen['cloud']!r}; choose one of: {', '.join(CLOUDS)}")
     if not LAB_ID.fullmatch(chosen["lab_id"]):
-        raise LabkitError(f"LAB_ID is {chosen['lab_id']!r}; use 2 to 20 lower-case letters, digits and hyphens, a letter first")
+        raise LabkitError(
+            f"LAB_ID is {chosen['lab_id']!r}; use 2 to 20 lower-case letters, digits and hyphens, a letter first"
+        )
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", chosen["region"]):
         raise LabkitError(f"REGION is {chosen['region']!r}; a region looks like us-east-1")
     if chosen["cloud"] == "aws" and chosen["lab_id"].split("-")[0] == "lab":
-        raise LabkitError("on real AWS choose a LAB_ID of your own (not lab), so that nobody else's resources are touched")
+        raise LabkitError(
+            "on real AWS choose a LAB_ID of your own (not lab), so that nobody else's resources are touched"
+        )
 
 
 def _use_local(_: dict[str, str]) -> str:
@@ -131,9 +157,18 @@ def _use_aws(_: dict[str, str]) -> str:
 def _isolate(endpoint: str, access_key: str, secret_key: str) -> None:
     """Leave no profile, configuration file, service endpoint or proxy by which a call could reach AWS."""
     for name in list(os.environ):
-        if name.startswith("AWS_ENDPOINT_URL_") or name in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE", "AWS_SESSION_TOKEN", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_USE_FIPS_ENDPOINT", "AWS_USE_DUALSTACK_ENDPOINT"):
+        if name.startswith("AWS_ENDPOINT_URL_") or name in (
+            "AWS_PROFILE",
+            "AWS_DEFAULT_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS",
+            "AWS_ROLE_ARN",
+            "AWS_WEB_IDENTITY_TOKEN_FILE",
+            "AWS_USE_FIPS_ENDPOINT",
+            "AWS_USE_DUALSTACK_ENDPOINT",
+        ):
             del os.environ[name]
-    host = endpoint.split("//")[1].split("/")[0].rsplit(":", 1)[0]
+    host = endpoint.split("//")[1].split("/", maxsplit=1)[0].rsplit(":", 1)[0]
     skipped = [part for part in os.environ.get("NO_PROXY", os.environ.get("no_proxy", "")).split(",") if part]
     no_proxy = ",".join(dict.fromkeys([*skipped, "127.0.0.1", "localhost", host]))
     os.environ |= {
@@ -156,9 +191,13 @@ def _check_connection(endpoint: str) -> str:
         for service in SERVICES:
             resolved = boto3.client(service).meta.endpoint_url
             if resolved.rstrip("/") != endpoint.rstrip("/"):
-                raise LabkitError(f"calls to {service} would go to {resolved} instead of {endpoint}; restart the kernel and connect again")
+                raise LabkitError(
+                    f"calls to {service} would go to {resolved} instead of {endpoint}; restart the kernel and connect again"
+                )
     return str(boto3.client("sts").get_caller_identity()["Account"])
 
 
 def _description(cloud: str, endpoint: str) -> str:
-    return {"local": f"the local cloud on {endpoint}", "endpoint": endpoint, "aws": "real AWS (this costs money)"}[cloud]
+    return {"local": f"the local cloud on {endpoint}", "endpoint": endpoint, "aws": "real AWS (this costs money)"}[
+        cloud
+    ]

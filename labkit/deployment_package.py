@@ -29,7 +29,9 @@ def deployment_package(folder: str | Path) -> bytes:
     """
     root = Path(folder)
     if not root.is_dir():
-        raise LabkitError(f"there is no folder {root}; give the folder of a function, such as ../lambdas/ProductVisitHandler")
+        raise LabkitError(
+            f"there is no folder {root}; give the folder of a function, such as ../lambdas/ProductVisitHandler"
+        )
     files = sorted(path for path in root.rglob("*") if path.is_file() and _belongs(path.relative_to(root)))
     if not any(path.suffix == ".py" for path in files):
         raise LabkitError(f"{root} holds no Python file; a function needs a lambda_function.py in its folder")

@@ -43,4 +43,8 @@ def _base(host: str) -> str:
     if public := os.environ.get("LABKIT_PUBLIC_URL"):
         return public.rstrip("/")
     endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
-    return f"{endpoint.scheme}://{host}:{endpoint.port}" if endpoint.hostname == "127.0.0.1" else endpoint.geturl().rstrip("/")
+    return (
+        f"{endpoint.scheme}://{host}:{endpoint.port}"
+        if endpoint.hostname == "127.0.0.1"
+        else endpoint.geturl().rstrip("/")
+    )

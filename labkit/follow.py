@@ -49,7 +49,9 @@ def follow(product_visit_key: str, *, timeout: float = 30.0) -> pd.DataFrame:
             break
         time.sleep(0.1)
     if not steps:
-        raise LabkitError(f"no function has logged the receipt {product_visit_key}; is it the ProductVisitKey of the 202 answer?")
+        raise LabkitError(
+            f"no function has logged the receipt {product_visit_key}; is it the ProductVisitKey of the 202 answer?"
+        )
     return _rows(steps)
 
 

@@ -65,7 +65,9 @@ TAGS_OF: dict[str, Callable[[str], dict[str, str]]] = {
         boto3.client("events").list_tags_for_resource(ResourceARN=_arn("events", f"rule/{name}"))["Tags"]
     ),
     "trail": lambda name: _pairs(
-        boto3.client("cloudtrail").list_tags(ResourceIdList=[_arn("cloudtrail", f"trail/{name}")])["ResourceTagList"][0]["TagsList"]
+        boto3.client("cloudtrail").list_tags(ResourceIdList=[_arn("cloudtrail", f"trail/{name}")])["ResourceTagList"][
+            0
+        ]["TagsList"]
     ),
 }
 
@@ -154,7 +156,9 @@ def trails() -> Iterator[Found]:
 def log_groups() -> Iterator[Found]:
     """Log groups that Lambda made for the lab's functions; they carry no tag."""
     for page in boto3.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/aws/lambda/"):
-        yield from (("CloudWatch Logs", "log group", g["logGroupName"]) for g in page["logGroups"] if mine(g["logGroupName"]))
+        yield from (
+            ("CloudWatch Logs", "log group", g["logGroupName"]) for g in page["logGroups"] if mine(g["logGroupName"])
+        )
 
 
 SOURCES: list[Callable[[], Iterator[Any]]] = [

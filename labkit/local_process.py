@@ -77,7 +77,9 @@ def start(folder: Path | None = None, options: list[str] | None = None) -> dict[
         failure = _start_once(folder, ["--port", "0", *options])
     described = _wait(folder) if not failure or "already runs" in failure else None
     if described is None:
-        raise LabkitError(f"the local cloud did not start: {failure or 'it did not answer'}; its log is {folder / 'local.log'}")
+        raise LabkitError(
+            f"the local cloud did not start: {failure or 'it did not answer'}; its log is {folder / 'local.log'}"
+        )
     return described
 
 
@@ -133,4 +135,6 @@ def stop(folder: Path | None = None) -> bool:
         if health(described) is None and not ((folder or state_dir()) / "local.json").exists():
             return True
         time.sleep(0.02)
-    raise LabkitError(f"the local cloud (pid {described.get('pid')}) still answers after {STOP_SECONDS:g} s; end it by its pid")
+    raise LabkitError(
+        f"the local cloud (pid {described.get('pid')}) still answers after {STOP_SECONDS:g} s; end it by its pid"
+    )

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import secrets
 import signal
@@ -58,7 +57,9 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser.add_argument("--access-key", help="the administrator's access key (default: random per state directory)")
     parser.add_argument("--secret-key", help="the administrator's secret key")
     parser.add_argument("--max-environments", type=int, default=4, help="processes per function (default: %(default)s)")
-    parser.add_argument("--concurrency", type=int, default=1000, help="the account's concurrency (default: %(default)s)")
+    parser.add_argument(
+        "--concurrency", type=int, default=1000, help="the account's concurrency (default: %(default)s)"
+    )
     parser.add_argument("--allow-host", action="append", default=[], help="a further Host name to answer to")
     options = parser.parse_args(arguments)
     if options.time_scale <= 0:
@@ -146,7 +147,7 @@ async def _serve_without_signals(server: uvicorn.Server, listener: socket.socket
 async def _stop_when_idle(server: Any, stop: asyncio.Event) -> None:
     seconds = float(os.environ.get("LABKIT_IDLE_EXIT") or 0)
     if seconds <= 0:
-        return
+        return None
     seen, since = -1, time.monotonic()
     while True:
         if server.requests != seen:

@@ -186,7 +186,11 @@ def _wildcard(text: str) -> Test:
             return False
         if len(parts) == 1:
             return value == text
-        if not value.startswith(parts[0]) or not value.endswith(parts[-1]) or len(value) < len(parts[0]) + len(parts[-1]):
+        if (
+            not value.startswith(parts[0])
+            or not value.endswith(parts[-1])
+            or len(value) < len(parts[0]) + len(parts[-1])
+        ):
             return False
         position, end = len(parts[0]), len(value) - len(parts[-1])
         for part in parts[1:-1]:
@@ -210,7 +214,11 @@ def _anything_but(operand: Any) -> Test:
         return lambda value: not any(test(value) for test in tests)
     unwanted = operand if isinstance(operand, list) else [operand]
     kinds = {isinstance(one, str) for one in unwanted}
-    if not unwanted or len(kinds) > 1 or any(not isinstance(one, str | int | float) or isinstance(one, bool) for one in unwanted):
+    if (
+        not unwanted
+        or len(kinds) > 1
+        or any(not isinstance(one, str | int | float) or isinstance(one, bool) for one in unwanted)
+    ):
         raise InvalidPattern("Inside anything but list, values must all be strings or all be numbers.")
     return lambda value: not any(_equal(value, one) for one in unwanted)
 
@@ -224,7 +232,9 @@ def _numeric(operand: Any) -> Test:
             raise InvalidPattern(f"Unrecognized numeric range operator: {operator}")
         if isinstance(bound, bool) or not isinstance(bound, int | float) or abs(bound) > 5e9:
             raise InvalidPattern(f"Value of {operator} must be numeric, from -5e9 to 5e9")
-    if len(pairs) == 2 and (pairs[0][0] not in (">", ">=") or pairs[1][0] not in ("<", "<=") or pairs[0][1] >= pairs[1][1]):
+    if len(pairs) == 2 and (
+        pairs[0][0] not in (">", ">=") or pairs[1][0] not in ("<", "<=") or pairs[0][1] >= pairs[1][1]
+    ):
         raise InvalidPattern("Bottom must be less than top in a numeric range, lower bound first.")
     return lambda value: (
         isinstance(value, int | float)

@@ -94,7 +94,9 @@ class Gateway:
             return None, await self._forward(call)
         operation = operations.get(call.operation)
         if operation is None:
-            return None, await self._forward(call)  # moto does not hold this service: the forwarder names what is missing
+            return None, await self._forward(
+                call
+            )  # moto does not hold this service: the forwarder names what is missing
         result = operation(call)
         if inspect.isawaitable(result):
             result = await result

@@ -71,7 +71,9 @@ class Iam:
         )
         if trusted != "allow":
             raise AwsError(
-                "AccessDenied", f"User: {call.caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}", 403
+                "AccessDenied",
+                f"User: {call.caller.arn} is not authorized to perform: sts:AssumeRole on resource: {arn}",
+                403,
             )
         keys = await self.issue(arn, session)
         return {
@@ -163,7 +165,9 @@ class Iam:
         if role is None or role["Arn"] != role_arn:
             return False
         document = role["AssumeRolePolicyDocument"]
-        decision = allows_principal(document, principal={"Service": service}, action="sts:AssumeRole", resource=role_arn)
+        decision = allows_principal(
+            document, principal={"Service": service}, action="sts:AssumeRole", resource=role_arn
+        )
         return decision == "allow"
 
     async def _documents(self, role_arn: str) -> list[dict[str, Any]]:

@@ -28,7 +28,9 @@ def inbox_page(messages: list[dict[str, str]], address: str | None) -> str:
     whose = f" of {html.escape(address)}" if address else ""
     mails = "".join(_mail(message) for message in messages)
     empty = "<p>No mail yet. A topic sends one when somebody subscribes an e-mail address to it.</p>"
-    return page("Inbox", f"<h1>Inbox{whose}</h1><p class='hint'>{len(messages)} mail(s), newest first.</p>{mails or empty}")
+    return page(
+        "Inbox", f"<h1>Inbox{whose}</h1><p class='hint'>{len(messages)} mail(s), newest first.</p>{mails or empty}"
+    )
 
 
 def page(title: str, content: str) -> str:
@@ -41,7 +43,10 @@ def page(title: str, content: str) -> str:
 
 
 def _mail(message: dict[str, Any]) -> str:
-    subject, facts = html.escape(message["subject"]), html.escape(f"{message['from']} → {message['to']} · {message['date']}")
+    subject, facts = (
+        html.escape(message["subject"]),
+        html.escape(f"{message['from']} → {message['to']} · {message['date']}"),
+    )
     return f'<article><h2>{subject}</h2><p class="facts">{facts}</p><pre>{_linked(message["body"])}</pre></article>'
 
 

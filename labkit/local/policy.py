@@ -128,7 +128,7 @@ def _conditions_hold(conditions: Any, context: Mapping[str, str]) -> bool:
 
 
 def _condition_holds(operator: str, actual: str | None, expected: list[str]) -> bool:
-    name = operator.split(":")[-1]
+    name = operator.rsplit(":", maxsplit=1)[-1]
     if name == "Null":
         return (actual is None) == (expected == ["true"])
     if name.endswith("IfExists"):

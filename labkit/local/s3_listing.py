@@ -53,14 +53,18 @@ class S3Listing:
         }
         body = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items() if value is not None)
         body += "".join(_content(one, encoded) for one in contents)
-        body += "".join(f"<CommonPrefixes><Prefix>{escape(_text(one, encoded))}</Prefix></CommonPrefixes>" for one in prefixes)
-        document = f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{NAMESPACE}">{body}</ListBucketResult>'
-        return HttpResponse(200, document.encode(), {"Content-Type": "application/xml", "x-amzn-RequestId": call.request_id})
+        body += "".join(
+            f"<CommonPrefixes><Prefix>{escape(_text(one, encoded))}</Prefix></CommonPrefixes>" for one in prefixes
+        )
+        document = (
+            f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{NAMESPACE}">{body}</ListBucketResult>'
+        )
+        return HttpResponse(
+            200, document.encode(), {"Content-Type": "application/xml", "x-amzn-RequestId": call.request_id}
+        )
 
 
-def _fold(
-    found: list[Any], prefix: str, delimiter: str, most: int, after: str
-) -> tuple[list[Any], list[str], str]:
+def _fold(found: list[Any], prefix: str, delimiter: str, most: int, after: str) -> tuple[list[Any], list[str], str]:
     """Return contents, common prefixes, and the last key or prefix of the page."""
     contents: list[Any] = []
     prefixes: list[str] = []

@@ -51,7 +51,11 @@ class Website:
         suffix = configuration["IndexDocument"]["Suffix"]
         wanted = key + suffix if key == "" or key.endswith("/") else key
         response = await self._object(request, bucket, wanted)
-        if response.status in (403, 404) and wanted == key and (await self._object(request, bucket, f"{key}/{suffix}")).status == 200:
+        if (
+            response.status in (403, 404)
+            and wanted == key
+            and (await self._object(request, bucket, f"{key}/{suffix}")).status == 200
+        ):
             return HttpResponse(302, headers={"Location": f"{base}/{quote(key)}/"})
         if response.status < 400:
             return response
@@ -96,7 +100,11 @@ def _rule(configuration: dict[str, Any], key: str, status: int | None) -> dict[s
     for rule in configuration.get("RoutingRules") or []:
         condition = rule.get("Condition") or {}
         code, prefix = condition.get("HttpErrorCodeReturnedEquals"), condition.get("KeyPrefixEquals")
-        if (code is None) == (status is None) and (code is None or int(code) == status) and key.startswith(prefix or ""):
+        if (
+            (code is None) == (status is None)
+            and (code is None or int(code) == status)
+            and key.startswith(prefix or "")
+        ):
             return dict(rule)
     return None
 
@@ -105,7 +113,9 @@ def _redirect(rule: dict[str, Any], key: str, request: HttpRequest, base: str) -
     target, prefix = rule["Redirect"], (rule.get("Condition") or {}).get("KeyPrefixEquals") or ""
     new_key = target.get("ReplaceKeyWith")
     if new_key is None:
-        new_key = (target.get("ReplaceKeyPrefixWith") or "") + key[len(prefix) :] if "ReplaceKeyPrefixWith" in target else key
+        new_key = (
+            (target.get("ReplaceKeyPrefixWith") or "") + key[len(prefix) :] if "ReplaceKeyPrefixWith" in target else key
+        )
     host = target.get("HostName")
     location = f"{target.get('Protocol') or 'http'}://{host or request.headers.get('host')}{'' if host else base}/{quote(new_key)}"
     return HttpResponse(int(target.get("HttpRedirectCode") or 301), headers={"Location": location})

@@ -19,7 +19,8 @@ from labkit.local.api_call import AwsError, HttpRequest
 ALGORITHM = "AWS4-HMAC-SHA256"
 LARGEST_SKEW = 15 * 60
 AUTHORIZATION = re.compile(
-    ALGORITHM + r"\s+Credential=(?P<credential>[^,\s]+),\s*SignedHeaders=(?P<headers>[^,\s]+),\s*Signature=(?P<signature>\w+)"
+    ALGORITHM
+    + r"\s+Credential=(?P<credential>[^,\s]+),\s*SignedHeaders=(?P<headers>[^,\s]+),\s*Signature=(?P<signature>\w+)"
 )
 
 
@@ -33,9 +34,7 @@ class Signed:
     service: str
 
 
-def verify(
-    request: HttpRequest, *, secret_of: Callable[[str, str], str | None], now: Callable[[], float]
-) -> Signed:
+def verify(request: HttpRequest, *, secret_of: Callable[[str, str], str | None], now: Callable[[], float]) -> Signed:
     """Check the signature of *request*, in its headers or its query.
 
     Args:

@@ -43,7 +43,9 @@ class StateDir:
             ) from error
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self._lock.is_locked:
             self.remove_local_json()
         self._lock.release()

@@ -46,7 +46,15 @@ from labkit.local.sqs.api import Sqs
 
 EVENTS = "events.amazonaws.com"
 TABLE_WRITES = frozenset(
-    {"PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement", "BatchExecuteStatement"}
+    {
+        "PutItem",
+        "UpdateItem",
+        "DeleteItem",
+        "BatchWriteItem",
+        "TransactWriteItems",
+        "ExecuteStatement",
+        "BatchExecuteStatement",
+    }
 )
 
 
@@ -312,7 +320,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         return _json({"status": "stopping"})
 
     async def log_lines(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        return HttpResponse(200, ("\n".join(events.recent) + "\n").encode(), {"Content-Type": "text/plain; charset=utf-8"})
+        return HttpResponse(
+            200, ("\n".join(events.recent) + "\n").encode(), {"Content-Type": "text/plain; charset=utf-8"}
+        )
 
     async def event_stream(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
@@ -324,7 +334,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         if wanted == "json":
             return HttpResponse(200, json.dumps(messages).encode(), {"Content-Type": "application/json"})
         if wanted == "text":
-            text = "\n\n".join(f"From: {m['from']}\nTo: {m['to']}\nSubject: {m['subject']}\n\n{m['body']}" for m in messages)
+            text = "\n\n".join(
+                f"From: {m['from']}\nTo: {m['to']}\nSubject: {m['subject']}\n\n{m['body']}" for m in messages
+            )
             return HttpResponse(200, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
         return HttpResponse(200, inbox_page(messages, address).encode(), {"Content-Type": "text/html; charset=utf-8"})
 
@@ -332,7 +344,12 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         api_call=gateway.handle,
         execute_api=api_gateway.handle,
         website=website.handle,
-        pages={"/_labkit/shutdown": shutdown, "/_labkit/logs": log_lines, "/_labkit/events": event_stream, "/_labkit/inbox": inbox},
+        pages={
+            "/_labkit/shutdown": shutdown,
+            "/_labkit/logs": log_lines,
+            "/_labkit/events": event_stream,
+            "/_labkit/inbox": inbox,
+        },
         open_pages={
             "/_labkit/health": health,
             "/_labkit/sns/confirm": sns.confirm_page,

@@ -59,9 +59,7 @@ def write(partition, records, began):
     """Put one object of JSON Lines, named after the first record in it."""
     key = f"{partition}/{records[0][0]}.json"
     lines = "".join(json.dumps(visit) + "\n" for _, visit in records)
-    s3.put_object(
-        Bucket=os.environ["BUCKET_NAME"], Key=key, Body=lines.encode(), ContentType="application/x-ndjson"
-    )
+    s3.put_object(Bucket=os.environ["BUCKET_NAME"], Key=key, Body=lines.encode(), ContentType="application/x-ndjson")
     for _, visit in records:
         step = {"step": "written", "began": began, "at": time.time() * 1000, "object": key}
         print(json.dumps({"ProductVisitKey": visit["ProductVisitKey"], **step}))

@@ -76,7 +76,11 @@ def is_utc(text):
 
 def log_step(visit, step, began):
     """Write the line by which this visit can be followed through the logs."""
-    print(json.dumps({"ProductVisitKey": visit["ProductVisitKey"], "step": step, "began": began, "at": time.time() * 1000}))
+    print(
+        json.dumps(
+            {"ProductVisitKey": visit["ProductVisitKey"], "step": step, "began": began, "at": time.time() * 1000}
+        )
+    )
 
 
 def answer(status, body):

@@ -9,11 +9,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import expect, sync_playwright
+
 from tests.contract.test_pipeline import function, pipeline, queue  # noqa: F401  fixtures
 
 SITE = Path(__file__).parents[2] / "site"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
-CORS = {"Access-Control-Allow-Origin": "'*'", "Access-Control-Allow-Headers": "'Content-Type'", "Access-Control-Allow-Methods": "'POST,OPTIONS'"}
+CORS = {
+    "Access-Control-Allow-Origin": "'*'",
+    "Access-Control-Allow-Headers": "'Content-Type'",
+    "Access-Control-Allow-Methods": "'POST,OPTIONS'",
+}
 
 
 @pytest.fixture(scope="module")
@@ -21,7 +26,13 @@ def browser():
     """The system's Chromium, headless."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     assert path, "the browser tests need Chromium: apt-get install chromium"
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update", "--disable-sync"]
+    arguments = [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ]
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=path, args=arguments)
         yield chromium
@@ -63,7 +74,13 @@ def form(client, unique, pipeline, browser, cloud):  # noqa: F811
 
 
 def fill_and_send(page, price="89.90"):
-    for field, value in {"ProductId": "P-1", "ProductName": "Trail Shoe", "PricePerUnit": price, "CustomerId": "C-1", "CustomerName": "Ada"}.items():
+    for field, value in {
+        "ProductId": "P-1",
+        "ProductName": "Trail Shoe",
+        "PricePerUnit": price,
+        "CustomerId": "C-1",
+        "CustomerName": "Ada",
+    }.items():
         page.fill(f"#{field}", value)
     page.select_option("#Category", "Shoes")
     page.click("button")
@@ -95,7 +112,11 @@ def test_an_empty_field_is_marked_beside_the_field_and_nothing_is_sent(form):
 @pytest.mark.parametrize(
     ("status", "body", "sentence"),
     [
-        (400, {"message": "ProductId must be a text.", "field": "ProductId"}, "The visit was refused: ProductId must be a text."),
+        (
+            400,
+            {"message": "ProductId must be a text.", "field": "ProductId"},
+            "The visit was refused: ProductId must be a text.",
+        ),
         (403, {"message": "Forbidden"}, "The API does not let this page in"),
         (429, {"message": "Too Many Requests"}, "Too many visits at once"),
         (502, {"message": "Internal server error"}, "because of an error behind the API"),
@@ -120,5 +141,7 @@ def test_without_the_preflight_method_the_form_says_that_it_cannot_reach_the_api
 
     fill_and_send(page)
 
-    expect(page.locator("#answer")).to_contain_text("does not allow this page to read its answer (CORS)", timeout=15_000)
+    expect(page.locator("#answer")).to_contain_text(
+        "does not allow this page to read its answer (CORS)", timeout=15_000
+    )
     assert (in_lake(), any("CORS policy" in error for error in errors)) == ({}, True)

@@ -70,7 +70,9 @@ def test_a_changed_policy_reaches_the_confirmed_subscriber_by_mail(client, cloud
     s3.create_bucket(Bucket=bucket)
     topic = sns.create_topic(Name=unique("Alerts"))["TopicArn"]
     sns.set_topic_attributes(
-        TopicArn=topic, AttributeName="Policy", AttributeValue=document(allow("events.amazonaws.com", "sns:Publish", topic))
+        TopicArn=topic,
+        AttributeName="Policy",
+        AttributeValue=document(allow("events.amazonaws.com", "sns:Publish", topic)),
     )
     pattern = {"detail": {"eventName": ["PutBucketPolicy"], "requestParameters": {"bucketName": [bucket]}}}
     events.put_rule(Name=rule, EventPattern=json.dumps(pattern))
@@ -81,7 +83,9 @@ def test_a_changed_policy_reaches_the_confirmed_subscriber_by_mail(client, cloud
 
     answer = sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
     assert answer["SubscriptionArn"] == "pending confirmation"
-    assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"][0]["SubscriptionArn"] == "PendingConfirmation"
+    assert (
+        sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"][0]["SubscriptionArn"] == "PendingConfirmation"
+    )
     link = next(word for word in eventually(mails)[0]["body"].split() if word.startswith("http"))
     with urllib.request.urlopen(link) as page:
         assert "Subscription confirmed!" in page.read().decode()
@@ -92,7 +96,10 @@ def test_a_changed_policy_reaches_the_confirmed_subscriber_by_mail(client, cloud
     mail = eventually(lambda: len(mails()) == 2 and mails())[0]
     event = json.loads(mail["body"].splitlines()[0])
     assert (mail["subject"], mail["to"]) == ("AWS Notification Message", address)
-    assert (event["detail"]["eventName"], event["detail"]["requestParameters"]["bucketName"]) == ("PutBucketPolicy", bucket)
+    assert (event["detail"]["eventName"], event["detail"]["requestParameters"]["bucketName"]) == (
+        "PutBucketPolicy",
+        bucket,
+    )
     assert "If you wish to stop receiving notifications from this topic" in mail["body"]
 
 
@@ -122,7 +129,11 @@ def test_an_upload_makes_no_event(client, watched, eventually):
 CHANGES = [
     ("PutBucketVersioning", "put_bucket_versioning", {"VersioningConfiguration": {"Status": "Enabled"}}),
     ("PutBucketAcl", "put_bucket_acl", {"ACL": "private"}),
-    ("PutBucketCors", "put_bucket_cors", {"CORSConfiguration": {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}}),
+    (
+        "PutBucketCors",
+        "put_bucket_cors",
+        {"CORSConfiguration": {"CORSRules": [{"AllowedMethods": ["GET"], "AllowedOrigins": ["*"]}]}},
+    ),
     ("DeleteBucketCors", "delete_bucket_cors", {}),
     (
         "PutBucketLifecycle",
@@ -149,7 +160,11 @@ CHANGES = [
     ),
     ("DeleteBucketEncryption", "delete_bucket_encryption", {}),
     ("PutBucketNotification", "put_bucket_notification_configuration", {"NotificationConfiguration": {}}),
-    ("PutBucketRequestPayment", "put_bucket_request_payment", {"RequestPaymentConfiguration": {"Payer": "BucketOwner"}}),
+    (
+        "PutBucketRequestPayment",
+        "put_bucket_request_payment",
+        {"RequestPaymentConfiguration": {"Payer": "BucketOwner"}},
+    ),
     ("PutBucketLogging", "put_bucket_logging", {"BucketLoggingStatus": {}}),
     (
         "PutBucketReplication",
@@ -189,7 +204,9 @@ def test_each_of_the_23_changes_arrives_exactly_once_and_under_its_name(client, 
     s3, outcome = client("s3"), {}
     for event_name, method, arguments in CHANGES:
         if event_name == "PutBucketPolicy":
-            arguments = {"Policy": document(allow("logging.s3.amazonaws.com", "s3:PutObject", f"arn:aws:s3:::{bucket}/*"))}
+            arguments = {
+                "Policy": document(allow("logging.s3.amazonaws.com", "s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
+            }
         try:
             getattr(s3, method)(Bucket=bucket, **arguments)
             outcome[event_name] = None
@@ -217,7 +234,11 @@ def test_a_trail_writes_its_records_as_gzip_into_its_bucket(client, trail, uniqu
         for item in client("s3").list_objects_v2(Bucket=trail).get("Contents", []):
             body = client("s3").get_object(Bucket=trail, Key=item["Key"])["Body"].read()
             found += json.loads(gzip.decompress(body))["Records"]
-        return [r for r in found if (r["requestParameters"] or {}).get("bucketName") == bucket and r["eventName"] == "CreateBucket"]
+        return [
+            r
+            for r in found
+            if (r["requestParameters"] or {}).get("bucketName") == bucket and r["eventName"] == "CreateBucket"
+        ]
 
     [record] = eventually(records)
     assert (record["eventSource"], record["userIdentity"]["userName"]) == ("s3.amazonaws.com", "lab-administrator")
@@ -228,5 +249,7 @@ def test_a_trail_needs_a_bucket_policy(client, unique):
     bucket = unique("closed")
     client("s3").create_bucket(Bucket=bucket)
 
-    with pytest.raises(client("cloudtrail").exceptions.InsufficientS3BucketPolicyException, match="Incorrect S3 bucket policy"):
+    with pytest.raises(
+        client("cloudtrail").exceptions.InsufficientS3BucketPolicyException, match="Incorrect S3 bucket policy"
+    ):
         client("cloudtrail").create_trail(Name=unique("trail"), S3BucketName=bucket)

@@ -31,7 +31,13 @@ async def run(tmp_path, *events):
     try:
         results = []
         for number, event in enumerate(events):
-            invocation = Invocation(f"id-{number}", "arn:aws:lambda:us-east-1:123456789012:function:f", json.dumps(event).encode(), time.time() + 30, "Root=1")
+            invocation = Invocation(
+                f"id-{number}",
+                "arn:aws:lambda:us-east-1:123456789012:function:f",
+                json.dumps(event).encode(),
+                time.time() + 30,
+                "Root=1",
+            )
             api.offer(invocation)
             payload, error_type = await asyncio.wait_for(invocation.result, 30)
             results.append((json.loads(payload), error_type))

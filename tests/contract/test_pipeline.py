@@ -19,7 +19,10 @@ from labkit.deployment_package import deployment_package
 
 ACCOUNT = "123456789012"
 LAMBDAS = Path(__file__).parents[2] / "lambdas"
-TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+TRUST = {
+    "Version": "2012-10-17",
+    "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
+}
 LOGS = (["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"], "*")
 
 
@@ -44,7 +47,9 @@ def function(client, unique):
 
     def create(source, *grants, **settings):
         name = unique("Function")
-        statements = [{"Effect": "Allow", "Action": actions, "Resource": resource} for actions, resource in (*grants, LOGS)]
+        statements = [
+            {"Effect": "Allow", "Action": actions, "Resource": resource} for actions, resource in (*grants, LOGS)
+        ]
         role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         client("iam").put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy)
@@ -83,14 +88,23 @@ def pipeline(client, unique, function, queue, cloud):
         StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
     )["TableDescription"]  # fmt: skip
     sqs_reader = (["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], arn)
-    stream_reader = (["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], f"{table['TableArn']}/stream/*")
+    stream_reader = (
+        ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+        f"{table['TableArn']}/stream/*",
+    )
     send, store, write = (deployment_package(LAMBDAS / name) for name in FUNCTIONS)
     sender = function(send, (["sqs:SendMessage"], arn), Environment={"Variables": {"QUEUE_URL": url}})
     handler = function(
-        store, sqs_reader, (["dynamodb:BatchWriteItem"], table["TableArn"]), Environment={"Variables": {"TABLE_NAME": table_name}}
+        store,
+        sqs_reader,
+        (["dynamodb:BatchWriteItem"], table["TableArn"]),
+        Environment={"Variables": {"TABLE_NAME": table_name}},
     )
     writer = function(
-        write, stream_reader, (["s3:PutObject"], f"arn:aws:s3:::{lake}/visits/*"), Environment={"Variables": {"BUCKET_NAME": lake}}
+        write,
+        stream_reader,
+        (["s3:PutObject"], f"arn:aws:s3:::{lake}/visits/*"),
+        Environment={"Variables": {"BUCKET_NAME": lake}},
     )
     partial = {"FunctionResponseTypes": ["ReportBatchItemFailures"]}
     client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=handler, **partial)
@@ -100,7 +114,11 @@ def pipeline(client, unique, function, queue, cloud):
     gateway = client("apigateway")
     api = gateway.create_rest_api(name=unique("api"))["id"]
     root = gateway.get_resources(restApiId=api)["items"][0]["id"]
-    method = {"restApiId": api, "resourceId": gateway.create_resource(restApiId=api, parentId=root, pathPart="visits")["id"], "httpMethod": "POST"}
+    method = {
+        "restApiId": api,
+        "resourceId": gateway.create_resource(restApiId=api, parentId=root, pathPart="visits")["id"],
+        "httpMethod": "POST",
+    }
     gateway.put_method(**method, authorizationType="NONE")
     gateway.put_integration(
         **method, type="AWS_PROXY", integrationHttpMethod="POST",
@@ -115,13 +133,19 @@ def pipeline(client, unique, function, queue, cloud):
     def in_lake():
         keys = [item["Key"] for item in client("s3").list_objects_v2(Bucket=lake).get("Contents", [])]
         bodies = [client("s3").get_object(Bucket=lake, Key=key)["Body"].read() for key in keys]
-        return {line["ProductVisitKey"]: (key, line) for key, body in zip(keys, bodies, strict=True) for line in map(json.loads, body.splitlines())}
+        return {
+            line["ProductVisitKey"]: (key, line)
+            for key, body in zip(keys, bodies, strict=True)
+            for line in map(json.loads, body.splitlines())
+        }
 
     return f"{cloud['endpoint']}/_aws/execute-api/{api}/prod/visits", in_lake, url
 
 
 def post(url, body):
-    request = urllib.request.Request(url, body if isinstance(body, bytes) else json.dumps(body).encode(), {"Content-Type": "application/json"})
+    request = urllib.request.Request(
+        url, body if isinstance(body, bytes) else json.dumps(body).encode(), {"Content-Type": "application/json"}
+    )
     try:
         with urllib.request.urlopen(request) as response:
             return response.status, json.load(response), response.headers
@@ -146,10 +170,18 @@ def test_a_visit_that_is_none_is_refused_with_the_field_and_never_queued(pipelin
     """A clear 400 beside the field, and nothing waits on the queue."""
     url, in_lake, queue_url = pipeline
 
-    answers = [post(url, visit(PricePerUnit="cheap"))[:2], post(url, visit(TimeOfVisit="yesterday"))[:2], post(url, b"{")[:2]]
+    answers = [
+        post(url, visit(PricePerUnit="cheap"))[:2],
+        post(url, visit(TimeOfVisit="yesterday"))[:2],
+        post(url, b"{")[:2],
+    ]
 
     attributes = client("sqs").get_queue_attributes(QueueUrl=queue_url, AttributeNames=["All"])["Attributes"]
-    assert [(status, body["field"]) for status, body in answers] == [(400, "PricePerUnit"), (400, "TimeOfVisit"), (400, None)]
+    assert [(status, body["field"]) for status, body in answers] == [
+        (400, "PricePerUnit"),
+        (400, "TimeOfVisit"),
+        (400, None),
+    ]
     assert (attributes["ApproximateNumberOfMessages"], in_lake()) == ("0", {})
 
 
@@ -168,7 +200,8 @@ def test_one_unreadable_message_comes_back_and_its_batch_does_not(pipeline, clie
     _, in_lake, queue_url = pipeline
     good = visit(ProductVisitKey="good-one")
     client("sqs").send_message_batch(
-        QueueUrl=queue_url, Entries=[{"Id": "good", "MessageBody": json.dumps(good)}, {"Id": "bad", "MessageBody": "not json"}]
+        QueueUrl=queue_url,
+        Entries=[{"Id": "good", "MessageBody": json.dumps(good)}, {"Id": "bad", "MessageBody": "not json"}],
     )
 
     eventually(lambda: "good-one" in in_lake())
@@ -240,7 +273,17 @@ def test_the_log_holds_start_output_end_and_report_in_the_stream_of_the_context(
 
     lines = eventually(messages)
     assert len(streams) == 1
-    assert [line.split()[0] for line in lines] == ["INIT_START", "START", "hello", "END", "REPORT", "START", "hello", "END", "REPORT"]
+    assert [line.split()[0] for line in lines] == [
+        "INIT_START",
+        "START",
+        "hello",
+        "END",
+        "REPORT",
+        "START",
+        "hello",
+        "END",
+        "REPORT",
+    ]
     assert ("Init Duration" in lines[4], "Init Duration" in lines[8]) == (True, False)
 
 
@@ -282,7 +325,9 @@ def test_a_role_that_does_not_trust_lambda_is_refused(client, unique):
 def test_an_asynchronous_event_is_tried_three_times_under_one_request_id(client, function, queue, eventually):
     """Lambda keeps the event itself; after the last attempt it goes to the failure destination."""
     url, arn = queue()
-    function_arn = function("def lambda_handler(event, context):\n    raise RuntimeError('no')\n", (["sqs:SendMessage"], arn))
+    function_arn = function(
+        "def lambda_handler(event, context):\n    raise RuntimeError('no')\n", (["sqs:SendMessage"], arn)
+    )
     client("lambda").put_function_event_invoke_config(
         FunctionName=function_arn, DestinationConfig={"OnFailure": {"Destination": arn}}
     )
@@ -318,7 +363,11 @@ def test_a_bad_zip_is_refused(client, unique, package, sentence):
 
     with pytest.raises(ClientError, match=sentence):
         client("lambda").create_function(
-            FunctionName=unique("Bad"), Runtime="python3.11", Role=f"arn:aws:iam::{ACCOUNT}:role/x", Handler="a.b", Code={"ZipFile": package}
+            FunctionName=unique("Bad"),
+            Runtime="python3.11",
+            Role=f"arn:aws:iam::{ACCOUNT}:role/x",
+            Handler="a.b",
+            Code={"ZipFile": package},
         )
 
 
@@ -340,7 +389,10 @@ def test_a_bad_record_blocks_those_behind_it_until_it_is_given_up(client, functi
         "    if 'bad' in keys: raise ValueError(keys)\n"
         "    print('DONE', *keys)\n"
     )
-    stream = (["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"], f"{table['TableArn']}/stream/*")
+    stream = (
+        ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"],
+        f"{table['TableArn']}/stream/*",
+    )
     reader = function(source, stream, (["sqs:SendMessage"], arn))
     for key in ["0", "1", "bad", *map(str, range(2, 9))]:
         client("dynamodb").put_item(TableName=name, Item={"k": {"S": key}})
@@ -360,7 +412,10 @@ def test_a_bad_record_blocks_those_behind_it_until_it_is_given_up(client, functi
         return keys if len(keys) >= 9 else None
 
     assert eventually(done) == list(map(str, range(9)))
-    assert (record["requestContext"]["condition"], record["DDBStreamBatchInfo"]["batchSize"]) == ("RetryAttemptsExhausted", 1)
+    assert (record["requestContext"]["condition"], record["DDBStreamBatchInfo"]["batchSize"]) == (
+        "RetryAttemptsExhausted",
+        1,
+    )
 
 
 def test_a_mapping_is_refused_when_the_role_cannot_read_the_queue(client, function, queue):
@@ -368,7 +423,9 @@ def test_a_mapping_is_refused_when_the_role_cannot_read_the_queue(client, functi
     _, arn = queue()
 
     with pytest.raises(ClientError, match="does not have permissions to call ReceiveMessage on SQS"):
-        client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=function("def lambda_handler(e, c): pass"))
+        client("lambda").create_event_source_mapping(
+            EventSourceArn=arn, FunctionName=function("def lambda_handler(e, c): pass")
+        )
 
 
 # --- Website, and who may call -------------------------------------------------------------------------------------------
@@ -379,7 +436,11 @@ def get(cloud, path, method="GET", **headers):
     connection = http.client.HTTPConnection(address)
     connection.request(method, path, headers=headers)
     with connection.getresponse() as response:
-        answer = response.status, response.read().decode(), {name.lower(): value for name, value in response.getheaders()}
+        answer = (
+            response.status,
+            response.read().decode(),
+            {name.lower(): value for name, value in response.getheaders()},
+        )
     connection.close()
     return answer
 

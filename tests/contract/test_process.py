@@ -13,6 +13,7 @@ import zipfile
 
 import psutil
 import pytest
+
 from tests.conftest import make_client, start_local_cloud, stop_local_cloud, wait_for
 
 
@@ -64,12 +65,16 @@ def test_function_processes_end_with_the_local_cloud(own, ending):
     """Within 2 s when it is told to end; by themselves when it is killed."""
     process, described = own
     iam, functions = make_client(described, "iam"), make_client(described, "lambda")
-    trust = {"Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+    trust = {
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    }
     role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("f.py", "import os\ndef h(e, c): return os.getpid()")
-    functions.create_function(FunctionName="f", Runtime="python3.11", Role=role, Handler="f.h", Code={"ZipFile": buffer.getvalue()})
+    functions.create_function(
+        FunctionName="f", Runtime="python3.11", Role=role, Handler="f.h", Code={"ZipFile": buffer.getvalue()}
+    )
     functions.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.05})
     with functions.invoke(FunctionName="f")["Payload"] as payload:
         worker = psutil.Process(int(payload.read()))

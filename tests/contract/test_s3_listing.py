@@ -35,7 +35,11 @@ def test_pages_hold_each_key_once(client, bucket, size):
 @pytest.mark.parametrize("size", [1, 2, 10])
 def test_a_delimiter_folds_keys_into_prefixes(client, bucket, size):
     """Folders are a way of looking at keys."""
-    pages = list(client("s3").get_paginator("list_objects_v2").paginate(Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": size}))
+    pages = list(
+        client("s3")
+        .get_paginator("list_objects_v2")
+        .paginate(Bucket=bucket, Delimiter="/", PaginationConfig={"PageSize": size})
+    )
 
     assert [p["Prefix"] for page in pages for p in page.get("CommonPrefixes", [])] == ["a/", "b/", "d/"]
     assert [item["Key"] for page in pages for item in page.get("Contents", [])] == ["c"]

@@ -19,17 +19,31 @@ def arn_of(client, url):
 
 
 def receive(client, url, **options):
-    return client("sqs").receive_message(QueueUrl=url, AttributeNames=["All"], MessageAttributeNames=["All"], **options).get("Messages", [])
+    return (
+        client("sqs")
+        .receive_message(QueueUrl=url, AttributeNames=["All"], MessageAttributeNames=["All"], **options)
+        .get("Messages", [])
+    )
 
 
 def test_a_message_arrives_with_its_attributes_and_checksums(client, queue):
     """boto3 itself compares the MD5 of the body and of the attributes."""
-    url, attributes = queue(), {"source": {"DataType": "String", "StringValue": "web"}, "n": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
+    url, attributes = (
+        queue(),
+        {
+            "source": {"DataType": "String", "StringValue": "web"},
+            "n": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
+        },
+    )
     sent = client("sqs").send_message(QueueUrl=url, MessageBody="héllo", MessageAttributes=attributes)
 
     [message] = receive(client, url)
 
-    assert (message["MessageId"], message["Body"], message["MessageAttributes"]) == (sent["MessageId"], "héllo", attributes)
+    assert (message["MessageId"], message["Body"], message["MessageAttributes"]) == (
+        sent["MessageId"],
+        "héllo",
+        attributes,
+    )
     assert message["Attributes"]["ApproximateReceiveCount"] == "1"
 
 
@@ -42,20 +56,31 @@ def test_an_undeleted_message_comes_back_under_a_new_handle(client, queue):
 
     [second] = receive(client, url, WaitTimeSeconds=5)
 
-    assert (invisible, second["MessageId"], second["Attributes"]["ApproximateReceiveCount"]) == ([], first["MessageId"], "2")
+    assert (invisible, second["MessageId"], second["Attributes"]["ApproximateReceiveCount"]) == (
+        [],
+        first["MessageId"],
+        "2",
+    )
     assert second["ReceiptHandle"] != first["ReceiptHandle"]
 
 
 def test_a_message_received_too_often_goes_to_the_dead_letter_queue_and_back(client, queue, eventually):
     """Redrive policy, then StartMessageMoveTask."""
     dlq = queue()
-    url = queue(VisibilityTimeout="0", RedrivePolicy=json.dumps({"deadLetterTargetArn": arn_of(client, dlq), "maxReceiveCount": 2}))
+    url = queue(
+        VisibilityTimeout="0",
+        RedrivePolicy=json.dumps({"deadLetterTargetArn": arn_of(client, dlq), "maxReceiveCount": 2}),
+    )
     sent = client("sqs").send_message(QueueUrl=url, MessageBody="poison")["MessageId"]
     received = [len(receive(client, url)) for _ in range(3)]
 
     client("sqs").start_message_move_task(SourceArn=arn_of(client, dlq))
     [result] = eventually(
-        lambda: [r for r in client("sqs").list_message_move_tasks(SourceArn=arn_of(client, dlq))["Results"] if r["Status"] == "COMPLETED"]
+        lambda: [
+            r
+            for r in client("sqs").list_message_move_tasks(SourceArn=arn_of(client, dlq))["Results"]
+            if r["Status"] == "COMPLETED"
+        ]
     )
 
     assert (received, result["ApproximateNumberOfMessagesMoved"]) == ([1, 1, 0], 1)

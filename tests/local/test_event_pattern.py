@@ -11,7 +11,18 @@ from hypothesis import strategies as st
 from labkit.local.event_pattern import InvalidPattern, compile_pattern
 from labkit.local.policy import allows_principal, evaluate, is_public
 
-EVENT = {"source": "aws.s3", "detail": {"name": "Trail Shoe", "n": 5, "flag": True, "none": None, "list": ["a", "b"], "empty": [], "ip": "10.0.0.7"}}
+EVENT = {
+    "source": "aws.s3",
+    "detail": {
+        "name": "Trail Shoe",
+        "n": 5,
+        "flag": True,
+        "none": None,
+        "list": ["a", "b"],
+        "empty": [],
+        "ip": "10.0.0.7",
+    },
+}
 
 
 @pytest.mark.parametrize(
@@ -47,14 +58,30 @@ def test_an_operator_matches_as_it_does_on_aws(leaf, field, expected):
     assert compile_pattern({"detail": {field: leaf}}).matches(EVENT) is expected
 
 
-@pytest.mark.parametrize("pattern", ["", "[]", "{}", '{"a": "x"}', '{"a": []}', '{"a": [{"numeric": ["<"]}]}', '{"a": [{"nope": 1}]}', '{"a": [{"wildcard": "a**b"}]}'])
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"a": "x"}',
+        '{"a": []}',
+        '{"a": [{"numeric": ["<"]}]}',
+        '{"a": [{"nope": 1}]}',
+        '{"a": [{"wildcard": "a**b"}]}',
+    ],
+)
 def test_a_pattern_that_is_none_is_refused(pattern):
     """PutRule answers InvalidEventPatternException with this reason."""
     with pytest.raises(InvalidPattern):
         compile_pattern(pattern)
 
 
-VALUES = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=5), lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3), max_leaves=8)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda v: st.lists(v, max_size=3) | st.dictionaries(st.text(max_size=5), v, max_size=3),
+    max_leaves=8,
+)
 
 
 @settings(max_examples=200, deadline=None)
@@ -72,7 +99,12 @@ def test_policies_decide_as_iam_does():
     """An explicit deny wins; a resource that is not named is not allowed; conditions narrow."""
     allow = {"Statement": [{"Effect": "Allow", "Action": "sqs:Send*", "Resource": "arn:aws:sqs:*:*:mine"}]}
     deny = {"Statement": {"Effect": "Deny", "NotAction": "s3:*", "Resource": "*"}}
-    service = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sqs:SendMessage", "Resource": "*"}
+    service = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": "*",
+    }
     narrowed = {"Statement": [{**service, "Condition": {"ArnEquals": {"aws:SourceArn": "arn:aws:sns:*:*:topic"}}}]}
     asked = {"principal": {"Service": "sns.amazonaws.com"}, "action": "sqs:SendMessage", "resource": "q"}
 

@@ -30,7 +30,14 @@ def labkit(*arguments, state_dir, timeout=300):
 def test_every_notebook_runs_twice_in_a_row_and_what_the_run_started_has_ended(tmp_path):
     """`make run`, on one local cloud and then on the next."""
     for attempt in ("first", "second"):
-        run = labkit("run", "--out", str(tmp_path / attempt), "--junit", str(tmp_path / "junit.xml"), state_dir=tmp_path / "state")
+        run = labkit(
+            "run",
+            "--out",
+            str(tmp_path / attempt),
+            "--junit",
+            str(tmp_path / "junit.xml"),
+            state_dir=tmp_path / "state",
+        )
         assert run.returncode == 0, run.stdout + run.stderr
 
     facts = json.loads((tmp_path / "second" / "results.json").read_text())
@@ -56,17 +63,24 @@ def test_a_failing_notebook_makes_the_run_fail_and_names_cell_and_error(tmp_path
 
 
 def test_an_unknown_parameter_is_refused_before_the_run(tmp_path):
-    """papermill alone would only warn, and run with the default."""
+    """Papermill alone would only warn, and run with the default."""
     run = labkit("run", "-p", "LABID=x", state_dir=tmp_path)
 
-    assert (run.returncode, run.stderr) == (1, "labkit: no notebook has a parameter 'LABID'; they have: LAB_ID, REGION, CLOUD, EMAIL, SIZE\n")
+    assert (run.returncode, run.stderr) == (
+        1,
+        "labkit: no notebook has a parameter 'LABID'; they have: LAB_ID, REGION, CLOUD, EMAIL, SIZE\n",
+    )
 
 
 def test_an_unknown_notebook_is_refused_with_those_there_are(tmp_path):
     """A typing mistake is found before anything starts."""
     run = labkit("run", "77", state_dir=tmp_path)
 
-    assert (run.returncode, "there is no notebook '77'" in run.stderr, NOTEBOOKS[0].stem in run.stderr) == (1, True, True)
+    assert (run.returncode, "there is no notebook '77'" in run.stderr, NOTEBOOKS[0].stem in run.stderr) == (
+        1,
+        True,
+        True,
+    )
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -82,8 +96,13 @@ def test_a_notebook_has_the_form_that_all_have(path):
 
     assert re.findall(r"^# (\d\d) · ", text, re.MULTILINE) == [path.name[:2]]
     assert objectives.rstrip(".") in recap
-    assert all(section in text for section in ("## Where we are", "## How do you know it works", "## Exercise", "## On real AWS"))
+    assert all(
+        section in text
+        for section in ("## Where we are", "## How do you know it works", "## Exercise", "## On real AWS")
+    )
     assert all(not cell["outputs"] and cell["execution_count"] is None for cell in code)
-    assert [re.findall(r"^(\w+) =", "".join(cell["source"]), re.MULTILINE) for cell in parameters] == [["LAB_ID", "REGION", "CLOUD", "EMAIL", "SIZE"]]
+    assert [re.findall(r"^(\w+) =", "".join(cell["source"]), re.MULTILINE) for cell in parameters] == [
+        ["LAB_ID", "REGION", "CLOUD", "EMAIL", "SIZE"]
+    ]
     assert [word for word in BANNED if word in everything] == []
     assert text.count("accTitle") == text.count("```mermaid") and text.count("<details>") >= 3

@@ -25,14 +25,21 @@ print(json.dumps([connected["endpoint"], endpoints, boto3.client("sts").get_call
 def test_no_profile_file_endpoint_or_proxy_lets_a_call_out(cloud, tmp_path):
     """Everything that boto3 reads from the environment is hostile here."""
     config = tmp_path / "config"
-    config.write_text("[profile work]\nregion = eu-west-1\nservices = s\nendpoint_url = https://example.com\n[services s]\nsqs =\n  endpoint_url = https://sqs.example.com\n")
+    config.write_text(
+        "[profile work]\nregion = eu-west-1\nservices = s\nendpoint_url = https://example.com\n[services s]\nsqs =\n  endpoint_url = https://sqs.example.com\n"
+    )
     hostile = {
         "LABKIT_STATE_DIR": cloud["state_dir"], "AWS_PROFILE": "work", "AWS_CONFIG_FILE": str(config),
         "AWS_ENDPOINT_URL_S3": "https://s3.example.com", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true",
         "AWS_SESSION_TOKEN": "token", "HTTP_PROXY": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9",
     }  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-c", PROBE], env={**os.environ, **hostile}, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", PROBE],
+        env={**os.environ, **hostile},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
     )
 
     assert done.returncode == 0, done.stderr
@@ -51,7 +58,7 @@ def test_no_profile_file_endpoint_or_proxy_lets_a_call_out(cloud, tmp_path):
     ],
 )
 def test_a_bad_value_says_what_is_allowed(arguments, sentence):
-    """papermill passes whatever was typed."""
+    """Papermill passes whatever was typed."""
     with pytest.raises(LabkitError, match=sentence):
         labkit_cloud.connect(**arguments)
 

@@ -98,13 +98,29 @@ def record_of(call: ApiCall, response: dict[str, Any] | None, error: AwsError | 
 
 def _identity(call: ApiCall) -> dict[str, Any]:
     caller = call.caller
-    identity = {"principalId": caller.principal_id, "arn": caller.arn, "accountId": ACCOUNT_ID, "accessKeyId": caller.access_key_id}
+    identity = {
+        "principalId": caller.principal_id,
+        "arn": caller.arn,
+        "accountId": ACCOUNT_ID,
+        "accessKeyId": caller.access_key_id,
+    }
     if caller.kind != "assumed-role":
         return {"type": "IAMUser", **identity, "userName": caller.arn.rpartition("/")[2]}
     role_name = caller.role_arn.rpartition("/")[2]
-    issuer = {"type": "Role", "principalId": caller.principal_id, "arn": caller.role_arn, "accountId": ACCOUNT_ID, "userName": role_name}
+    issuer = {
+        "type": "Role",
+        "principalId": caller.principal_id,
+        "arn": caller.role_arn,
+        "accountId": ACCOUNT_ID,
+        "userName": role_name,
+    }
     session = {"sessionIssuer": issuer, "attributes": {"mfaAuthenticated": "false"}}
-    return {"type": "AssumedRole", **identity, "principalId": f"{caller.principal_id}:{caller.session_name}", "sessionContext": session}
+    return {
+        "type": "AssumedRole",
+        **identity,
+        "principalId": f"{caller.principal_id}:{caller.session_name}",
+        "sessionContext": session,
+    }
 
 
 def _s3_parameters(call: ApiCall) -> dict[str, Any] | None:

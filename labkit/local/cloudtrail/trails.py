@@ -25,7 +25,16 @@ HISTORY = 10_000
 LOG_FILE_SECONDS = 300.0
 EVENT_SECONDS = 60.0
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
-ATTRIBUTES = ("EventId", "EventName", "ReadOnly", "Username", "ResourceType", "ResourceName", "EventSource", "AccessKeyId")
+ATTRIBUTES = (
+    "EventId",
+    "EventName",
+    "ReadOnly",
+    "Username",
+    "ResourceType",
+    "ResourceName",
+    "EventSource",
+    "AccessKeyId",
+)
 
 
 class CloudTrail:
@@ -124,7 +133,10 @@ class CloudTrail:
         """Create a trail; it logs only after StartLogging."""
         name = str(call.params.get("Name") or "")
         if not NAME.fullmatch(name):
-            raise AwsError("InvalidTrailNameException", "Trail name or ARN can only contain letters, numbers, periods, underscores and dashes, 3 to 128 of them.")
+            raise AwsError(
+                "InvalidTrailNameException",
+                "Trail name or ARN can only contain letters, numbers, periods, underscores and dashes, 3 to 128 of them.",
+            )
         arn = f"arn:aws:cloudtrail:{call.region}:{ACCOUNT_ID}:trail/{name}"
         if arn in self._trails:
             raise AwsError("TrailAlreadyExistsException", f"Trail {name} already exists for customer: {ACCOUNT_ID}")
@@ -151,20 +163,42 @@ class CloudTrail:
         bucket = str(trail["S3BucketName"] or "")
         if not await self._bucket_exists(bucket):
             raise AwsError("S3BucketDoesNotExistException", f"S3 bucket {bucket} does not exist!", 404)
-        policy, prefix = await self._bucket_policy(bucket), f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
-        context = {"aws:SourceArn": trail["TrailARN"], "s3:x-amz-acl": "bucket-owner-full-control", "aws:SourceAccount": ACCOUNT_ID}
-        needed = {"s3:GetBucketAcl": f"arn:aws:s3:::{bucket}", "s3:PutObject": f"arn:aws:s3:::{bucket}/{prefix}AWSLogs/{ACCOUNT_ID}/x"}
+        policy, prefix = (
+            await self._bucket_policy(bucket),
+            f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else "",
+        )
+        context = {
+            "aws:SourceArn": trail["TrailARN"],
+            "s3:x-amz-acl": "bucket-owner-full-control",
+            "aws:SourceAccount": ACCOUNT_ID,
+        }
+        needed = {
+            "s3:GetBucketAcl": f"arn:aws:s3:::{bucket}",
+            "s3:PutObject": f"arn:aws:s3:::{bucket}/{prefix}AWSLogs/{ACCOUNT_ID}/x",
+        }
         for action, resource in needed.items():
             decision = allows_principal(
-                policy, principal={"Service": "cloudtrail.amazonaws.com"}, action=action, resource=resource, context=context
+                policy,
+                principal={"Service": "cloudtrail.amazonaws.com"},
+                action=action,
+                resource=resource,
+                context=context,
             )
             if decision != "allow":
-                raise AwsError("InsufficientS3BucketPolicyException", f"Incorrect S3 bucket policy is detected for bucket: {bucket}", 403)
+                raise AwsError(
+                    "InsufficientS3BucketPolicyException",
+                    f"Incorrect S3 bucket policy is detected for bucket: {bucket}",
+                    403,
+                )
 
     async def update_trail(self, call: ApiCall) -> dict[str, Any]:
         """Change a trail."""
         trail = self._of(call.params.get("Name"), call)
-        changed = {name: call.params[name] for name in ("S3BucketName", "S3KeyPrefix", "IsMultiRegionTrail") if call.params.get(name) is not None}
+        changed = {
+            name: call.params[name]
+            for name in ("S3BucketName", "S3KeyPrefix", "IsMultiRegionTrail")
+            if call.params.get(name) is not None
+        }
         await self._check_bucket({**trail, **changed})
         trail.update(changed)
         return _shown(trail)
@@ -200,7 +234,12 @@ class CloudTrail:
     def get_event_selectors(self, call: ApiCall) -> dict[str, Any]:
         """Return the selectors: all management events, no data events."""
         arn = self._of(call.params.get("TrailName"), call)["TrailARN"]
-        selector = {"ReadWriteType": "All", "IncludeManagementEvents": True, "DataResources": [], "ExcludeManagementEventSources": []}
+        selector = {
+            "ReadWriteType": "All",
+            "IncludeManagementEvents": True,
+            "DataResources": [],
+            "ExcludeManagementEventSources": [],
+        }
         return {"TrailARN": arn, "EventSelectors": [selector]}
 
     def add_tags(self, call: ApiCall) -> None:
@@ -215,7 +254,9 @@ class CloudTrail:
         return {"ResourceTagList": [{"ResourceId": trail["TrailARN"], "TagsList": trail["tags"]} for trail in found]}
 
     def _of(self, name: Any, call: ApiCall) -> dict[str, Any]:
-        arn = str(name) if str(name).startswith("arn:") else f"arn:aws:cloudtrail:{call.region}:{ACCOUNT_ID}:trail/{name}"
+        arn = (
+            str(name) if str(name).startswith("arn:") else f"arn:aws:cloudtrail:{call.region}:{ACCOUNT_ID}:trail/{name}"
+        )
         if arn not in self._trails:
             raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ACCOUNT_ID}", 404)
         return self._trails[arn]
@@ -227,7 +268,9 @@ class CloudTrail:
         params, most = call.params, int(call.params.get("MaxResults") or 50)
         attributes = params.get("LookupAttributes") or []
         if len(attributes) > 1 or any(a.get("AttributeKey") not in ATTRIBUTES for a in attributes):
-            raise AwsError("InvalidLookupAttributesException", f"Give one attribute, its key one of {', '.join(ATTRIBUTES)}.")
+            raise AwsError(
+                "InvalidLookupAttributesException", f"Give one attribute, its key one of {', '.join(ATTRIBUTES)}."
+            )
         if not 1 <= most <= 50:
             raise AwsError("InvalidMaxResultsException", "MaxResults must be 1 to 50.")
         found = [
@@ -266,7 +309,7 @@ def _shown(trail: dict[str, Any]) -> dict[str, Any]:
 
 
 def _in_time(record: dict[str, Any], params: dict[str, Any]) -> bool:
-    at = datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ")  # noqa: DTZ007  compared with naive UTC times
+    at = datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ")
     start, end = params.get("StartTime"), params.get("EndTime")
     return (start is None or at >= start.replace(microsecond=0)) and (end is None or at <= end)
 
@@ -282,7 +325,9 @@ def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
         "EventTime": datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
         "EventSource": record["eventSource"],
         "Username": user,
-        "Resources": [{"ResourceType": r["type"], "ResourceName": r["ARN"].rpartition(":")[2]} for r in record["resources"]],
+        "Resources": [
+            {"ResourceType": r["type"], "ResourceName": r["ARN"].rpartition(":")[2]} for r in record["resources"]
+        ],
         "CloudTrailEvent": json.dumps(record, default=str),
     }
     return event

@@ -68,7 +68,9 @@ class EventSourceMappings:
         params, source = call.params, str(call.params.get("EventSourceArn") or "")
         kind = source.split(":")[2] if source.count(":") >= 5 else ""
         if kind not in ("sqs", "dynamodb"):
-            raise _invalid(f"The local cloud maps SQS queues and DynamoDB streams to functions; EventSourceArn was {source!r}.")
+            raise _invalid(
+                f"The local cloud maps SQS queues and DynamoDB streams to functions; EventSourceArn was {source!r}."
+            )
         configuration = self._configuration(_in_region(str(params.get("FunctionName") or ""), call.region))
         mapping = self._defaults(kind, call, configuration["FunctionArn"])
         _apply(mapping, params)
@@ -134,7 +136,9 @@ class EventSourceMappings:
                 f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {configuration['Timeout']} seconds"
             )
 
-    async def _check_stream(self, mapping: dict[str, Any], configuration: dict[str, Any], params: dict[str, Any]) -> None:
+    async def _check_stream(
+        self, mapping: dict[str, Any], configuration: dict[str, Any], params: dict[str, Any]
+    ) -> None:
         arn = mapping["EventSourceArn"]
         if params.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
             value = params.get("StartingPosition") or "null"
@@ -162,10 +166,17 @@ class EventSourceMappings:
     def _start(self, mapping: dict[str, Any]) -> None:
         poller: SqsPoller | StreamPoller
         if mapping["EventSourceArn"].split(":")[2] == "sqs":
-            poller = SqsPoller(mapping, queues=self._queues, invoke=self._invoke, scaled=self._clock.scaled, emit=self._emit)
+            poller = SqsPoller(
+                mapping, queues=self._queues, invoke=self._invoke, scaled=self._clock.scaled, emit=self._emit
+            )
         else:
             poller = StreamPoller(
-                mapping, read=self._read_stream, invoke=self._invoke, deliver=self._deliver, scaled=self._clock.scaled, emit=self._emit
+                mapping,
+                read=self._read_stream,
+                invoke=self._invoke,
+                deliver=self._deliver,
+                scaled=self._clock.scaled,
+                emit=self._emit,
             )
         self._pollers[mapping["UUID"]] = (poller, asyncio.create_task(poller.run()))
 
@@ -265,7 +276,11 @@ def _shown(mapping: dict[str, Any]) -> dict[str, Any]:
 
 
 def _apply(mapping: dict[str, Any], params: dict[str, Any]) -> None:
-    names = COMMON | {"ScalingConfig"} | (set(STREAM_ONLY) | {"DestinationConfig"} if "StartingPosition" in mapping else set())
+    names = (
+        COMMON
+        | {"ScalingConfig"}
+        | (set(STREAM_ONLY) | {"DestinationConfig"} if "StartingPosition" in mapping else set())
+    )
     for name in names:
         if params.get(name) is not None:
             mapping[name] = params[name]
@@ -276,7 +291,9 @@ def _check(mapping: dict[str, Any], kind: str) -> None:
     if not 1 <= size <= 10_000 or not 0 <= window <= 300:
         raise _invalid("BatchSize must be 1 to 10000 and MaximumBatchingWindowInSeconds 0 to 300.")
     if kind == "sqs" and size > 10 and window == 0:
-        raise _invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
+        raise _invalid(
+            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
+        )
     concurrency = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency")
     if concurrency is not None and not 2 <= concurrency <= 1000:
         raise _invalid("MaximumConcurrency must be 2 to 1000.")

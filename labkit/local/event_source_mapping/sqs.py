@@ -56,8 +56,6 @@ class SqsPoller:
             except AwsError as error:  # the queue was deleted
                 self._mapping["LastProcessingResult"] = f"PROBLEM: {error.message}"
                 return
-            except asyncio.CancelledError:
-                raise
             task = asyncio.create_task(self._process(arn, messages))
             self._batches.add(task)
             task.add_done_callback(self._finished)
@@ -89,7 +87,9 @@ class SqsPoller:
             self._emit("labkit is broken", mapping=self._mapping["UUID"], traceback=traceback.format_exc())
             failed = list(chosen)
         self._queues.delete_from(arn, [handles[key] for key in chosen if key not in failed])
-        self._emit("batch", function=self._mapping["FunctionArn"].rpartition(":")[2], records=len(chosen), failed=len(failed))
+        self._emit(
+            "batch", function=self._mapping["FunctionArn"].rpartition(":")[2], records=len(chosen), failed=len(failed)
+        )
         partial = self._mapping["FunctionResponseTypes"]
         self._failures = self._failures + 1 if failed and not partial else 0
         if self._failures:

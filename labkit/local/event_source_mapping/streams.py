@@ -136,7 +136,9 @@ class StreamPoller:
             failed = failed_identifiers(result.payload, numbers)
         failed_at = 0 if failed is None else min((numbers.index(one) for one in failed), default=None)
         self._mapping["LastProcessingResult"] = "OK" if failed_at is None else "PROBLEM: Function call failed"
-        self._emit("batch", function=name, records=len(batch), failed=0 if failed_at is None else len(batch) - failed_at)
+        self._emit(
+            "batch", function=name, records=len(batch), failed=0 if failed_at is None else len(batch) - failed_at
+        )
         return failed_at, result
 
     async def _give_up(self, batch: list[Record], condition: str, attempts: int, result: Any) -> None:

@@ -25,12 +25,18 @@ def check_target(target: dict[str, Any]) -> None:
         AwsError: ``ValidationException``.
     """
     if sum(name in target for name in ("Input", "InputPath", "InputTransformer")) > 1:
-        raise AwsError("ValidationException", f"Only one of Input, InputPath, or InputTransformer must be provided for target {target.get('Id')}.")
+        raise AwsError(
+            "ValidationException",
+            f"Only one of Input, InputPath, or InputTransformer must be provided for target {target.get('Id')}.",
+        )
     transformer = target.get("InputTransformer") or {}
     known = set(transformer.get("InputPathsMap") or {}) | PREDEFINED
     for name in PLACEHOLDER.findall(transformer.get("InputTemplate") or ""):
         if name not in known:
-            raise AwsError("ValidationException", f"InputTemplate for target {target.get('Id')} contains invalid placeholder {name}.")
+            raise AwsError(
+                "ValidationException",
+                f"InputTemplate for target {target.get('Id')} contains invalid placeholder {name}.",
+            )
 
 
 def target_input(target: dict[str, Any], event: dict[str, Any], rule_arn: str) -> str:

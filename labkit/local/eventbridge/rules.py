@@ -21,13 +21,22 @@ from labkit.local.eventbridge.input_transformer import check_target, target_inpu
 Deliver = Callable[..., Awaitable[None]]
 MOST_TARGETS = 5
 LARGEST_PUT = 262_144
-FINAL_CODES = {"AuthorizationError", "AccessDenied", "AccessDeniedException", "NotFound", "ResourceNotFoundException", "AWS.SimpleQueueService.NonExistentQueue"}
+FINAL_CODES = {
+    "AuthorizationError",
+    "AccessDenied",
+    "AccessDeniedException",
+    "NotFound",
+    "ResourceNotFoundException",
+    "AWS.SimpleQueueService.NonExistentQueue",
+}
 
 
 class EventBridge:
     """Rules and targets. Custom buses and schedules answer a clear error."""
 
-    def __init__(self, *, deliver: Mapping[str, Deliver], send_to_dlq: Deliver, clock: Clock, emit: Callable[..., None]) -> None:
+    def __init__(
+        self, *, deliver: Mapping[str, Deliver], send_to_dlq: Deliver, clock: Clock, emit: Callable[..., None]
+    ) -> None:
         self._deliver, self._send_to_dlq, self._clock, self._emit = deliver, send_to_dlq, clock, emit
         self._rules: dict[str, dict[str, Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -89,7 +98,11 @@ class EventBridge:
     def list_rules(self, call: ApiCall) -> dict[str, Any]:
         """List rules by name prefix."""
         prefix = call.params.get("NamePrefix") or ""
-        return {"Rules": [_shown(r) for r in self._rules.values() if r["region"] == call.region and r["Name"].startswith(prefix)]}
+        return {
+            "Rules": [
+                _shown(r) for r in self._rules.values() if r["region"] == call.region and r["Name"].startswith(prefix)
+            ]
+        }
 
     def put_targets(self, call: ApiCall) -> dict[str, Any]:
         """Add or replace targets; what is wrong with single ones is told in FailedEntries."""
@@ -122,7 +135,11 @@ class EventBridge:
     def list_rule_names_by_target(self, call: ApiCall) -> dict[str, Any]:
         """List the rules that have a target."""
         wanted = call.params.get("TargetArn")
-        return {"RuleNames": [r["Name"] for r in self._rules.values() if any(t["Arn"] == wanted for t in r["targets"].values())]}
+        return {
+            "RuleNames": [
+                r["Name"] for r in self._rules.values() if any(t["Arn"] == wanted for t in r["targets"].values())
+            ]
+        }
 
     async def put_events(self, call: ApiCall) -> dict[str, Any]:
         """Take up to ten events of an application."""
@@ -137,7 +154,10 @@ class EventBridge:
     def _put_event(self, entry: dict[str, Any], call: ApiCall) -> dict[str, str]:
         for name in ("Source", "DetailType", "Detail"):
             if not entry.get(name):
-                return {"ErrorCode": "InvalidArgument", "ErrorMessage": f"Parameter {name} is not valid. Reason: {name} is a required argument."}
+                return {
+                    "ErrorCode": "InvalidArgument",
+                    "ErrorMessage": f"Parameter {name} is not valid. Reason: {name} is a required argument.",
+                }
         try:
             detail = json.loads(entry["Detail"])
         except ValueError:
@@ -166,7 +186,10 @@ class EventBridge:
             event = None
         required = {"id", "account", "source", "time", "region", "resources", "detail-type"}
         if not isinstance(event, dict) or not required <= event.keys():
-            raise AwsError("InvalidEventPatternException", f"Parameter Event is not valid. It needs: {', '.join(sorted(required))}.")
+            raise AwsError(
+                "InvalidEventPatternException",
+                f"Parameter Event is not valid. It needs: {', '.join(sorted(required))}.",
+            )
         return {"Result": _compiled(call.params.get("EventPattern") or "").matches(event)}
 
     def tag_resource(self, call: ApiCall) -> None:
@@ -179,7 +202,11 @@ class EventBridge:
 
     async def put_service_event(self, event: dict[str, Any]) -> None:
         """Take an event of an AWS service; read-only calls reach only rules that ask for them."""
-        self._match(event, read_only=bool(event["detail"].get("readOnly")) and event["detail"]["eventName"].startswith(("Get", "List", "Describe")))
+        self._match(
+            event,
+            read_only=bool(event["detail"].get("readOnly"))
+            and event["detail"]["eventName"].startswith(("Get", "List", "Describe")),
+        )
 
     def _match(self, event: dict[str, Any], *, read_only: bool = False) -> None:
         for rule in self._rules.values():
@@ -215,7 +242,9 @@ class EventBridge:
     def _of(self, call: ApiCall) -> dict[str, Any]:
         arn = _arn(call)
         if arn not in self._rules:
-            raise AwsError("ResourceNotFoundException", f"Rule {arn.rpartition('/')[2]} does not exist on EventBus default.")
+            raise AwsError(
+                "ResourceNotFoundException", f"Rule {arn.rpartition('/')[2]} does not exist on EventBus default."
+            )
         return self._rules[arn]
 
     def snapshot(self) -> list[dict[str, Any]]:
@@ -235,7 +264,9 @@ def _arn(call: ApiCall) -> str:
 def _only_default_bus(params: dict[str, Any]) -> None:
     bus = params.get("EventBusName") or "default"
     if bus.rpartition("/")[2] != "default":
-        raise AwsError("ResourceNotFoundException", f"Event bus {bus} does not exist: the local cloud has the default bus only.")
+        raise AwsError(
+            "ResourceNotFoundException", f"Event bus {bus} does not exist: the local cloud has the default bus only."
+        )
 
 
 def _compiled(pattern: str) -> Any:

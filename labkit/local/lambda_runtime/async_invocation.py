@@ -68,7 +68,10 @@ class AsyncInvocations:
         function = self._function(call)
         names = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
         given = {name: call.params[name] for name in names if call.params.get(name) is not None}
-        if not 0 <= given.get("MaximumRetryAttempts", 0) <= 2 or not 60 <= given.get("MaximumEventAgeInSeconds", 60) <= OLDEST_EVENT:
+        if (
+            not 0 <= given.get("MaximumRetryAttempts", 0) <= 2
+            or not 60 <= given.get("MaximumEventAgeInSeconds", 60) <= OLDEST_EVENT
+        ):
             raise AwsError(
                 "InvalidParameterValueException",
                 f"MaximumRetryAttempts must be 0 to 2 and MaximumEventAgeInSeconds 60 to {OLDEST_EVENT}.",
@@ -104,7 +107,9 @@ class AsyncInvocations:
             AwsError: ``RequestTooLargeException``.
         """
         if len(payload) > LARGEST_EVENT:
-            text = f"{len(payload)} byte payload is too large for the Event invocation type (limit {LARGEST_EVENT} bytes)"
+            text = (
+                f"{len(payload)} byte payload is too large for the Event invocation type (limit {LARGEST_EVENT} bytes)"
+            )
             raise AwsError("RequestTooLargeException", text, 413)
         self._emit("asynchronous invocation", function=arn.rpartition(":")[2], source=source, request=request_id)
         self._begin(Event(arn, payload.decode(), request_id, self._clock.now()))
@@ -129,7 +134,9 @@ class AsyncInvocations:
             except AwsError as error:
                 if error.code == "ResourceNotFoundException":
                     return self._emit("event dropped", why="the function was deleted", request=event.request_id)
-                await asyncio.sleep(self._clock.scaled(backoff))  # throttled: Lambda's own queue waits longer and longer
+                await asyncio.sleep(
+                    self._clock.scaled(backoff)
+                )  # throttled: Lambda's own queue waits longer and longer
                 backoff = min(300.0, backoff * 2)
                 continue
             event.attempts += 1
@@ -155,9 +162,16 @@ class AsyncInvocations:
 
     async def _check_role(self, function: Any, destination: str) -> None:
         service = destination.split(":")[2]
-        action = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "lambda": "lambda:InvokeFunction", "events": "events:PutEvents"}
+        action = {
+            "sqs": "sqs:SendMessage",
+            "sns": "sns:Publish",
+            "lambda": "lambda:InvokeFunction",
+            "events": "events:PutEvents",
+        }
         if not await self._role_can(function.role, action.get(service, "unknown"), destination):
-            raise AwsError("AccessDenied", f"the role {function.role} may not {action.get(service)} on {destination}", 403)
+            raise AwsError(
+                "AccessDenied", f"the role {function.role} may not {action.get(service)} on {destination}", 403
+            )
 
     def _record(self, event: Event, condition: str, result: Any) -> dict[str, Any]:
         record: dict[str, Any] = {

@@ -77,7 +77,9 @@ class Environment:
         )  # fmt: skip
         self._pump = asyncio.create_task(self._read_output(self._process))
         self._ended = asyncio.create_task(self._process.wait())
-        await asyncio.wait({self._api.initialised, self._ended}, timeout=INIT_LIMIT, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(
+            {self._api.initialised, self._ended}, timeout=INIT_LIMIT, return_when=asyncio.FIRST_COMPLETED
+        )
         self._init_duration = (time.perf_counter() - started) * 1000
 
     async def invoke(self, invocation: Invocation, timeout: float) -> Outcome:
@@ -193,7 +195,9 @@ def _error(error_type: str, message: str) -> bytes:
 
 
 def _exit_error(invocation: Invocation, status: int) -> tuple[bytes, str, str]:
-    why = "Runtime exited without providing a reason" if status == 0 else f"Runtime exited with error: {_reason(status)}"
+    why = (
+        "Runtime exited without providing a reason" if status == 0 else f"Runtime exited with error: {_reason(status)}"
+    )
     return _error("Runtime.ExitError", f"RequestId: {invocation.request_id} Error: {why}"), "Runtime.ExitError", "error"
 
 

@@ -108,7 +108,13 @@ class Lambda:
         self._permissions = Permissions(self._find)
         self._tasks: set[asyncio.Task[None]] = set()
         self._async = AsyncInvocations(
-            invoke=self.invoke, find=self._find, deliver=deliver, send_to_dlq=send_to_dlq, role_can=role_can, clock=clock, emit=emit
+            invoke=self.invoke,
+            find=self._find,
+            deliver=deliver,
+            send_to_dlq=send_to_dlq,
+            role_can=role_can,
+            clock=clock,
+            emit=emit,
         )
 
     @property
@@ -333,7 +339,11 @@ class Lambda:
             self.invoke_event(function.arn, payload, source="Invoke", request_id=call.request_id)
             return {"StatusCode": 202}
         if len(payload) > LARGEST_REQUEST:
-            raise AwsError("RequestTooLargeException", f"{len(payload)} byte payload is too large for the RequestResponse invocation type (limit {LARGEST_REQUEST} bytes)", 413)
+            raise AwsError(
+                "RequestTooLargeException",
+                f"{len(payload)} byte payload is too large for the RequestResponse invocation type (limit {LARGEST_REQUEST} bytes)",
+                413,
+            )
         result = await self.invoke(function.arn, payload, request_id=call.request_id)
         answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": result.payload}
         if result.function_error:
@@ -431,7 +441,10 @@ class Lambda:
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as plain data."""
-        return {"functions": [asdict(function) for function in self._functions.values()], "events": self._async.snapshot()}
+        return {
+            "functions": [asdict(function) for function in self._functions.values()],
+            "events": self._async.snapshot(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""
@@ -456,9 +469,7 @@ class Lambda:
         task.add_done_callback(self._tasks.discard)
 
 
-def environment_variables(
-    function: Function, keys: Any, stream: str, task_root: Path, endpoint: str
-) -> dict[str, str]:
+def environment_variables(function: Function, keys: Any, stream: str, task_root: Path, endpoint: str) -> dict[str, str]:
     """Return the whole environment of a function's process: AWS's variables, the endpoint, the function's own."""
     import os
     import sys
@@ -514,4 +525,6 @@ def _conflict(function: Function) -> AwsError:
 
 
 def _throttled(reason: str) -> AwsError:
-    return AwsError("TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason, Type="User", retryAfterSeconds="1")
+    return AwsError(
+        "TooManyRequestsException", "Rate Exceeded.", 429, Reason=reason, Type="User", retryAfterSeconds="1"
+    )

@@ -20,7 +20,9 @@ LogEvent = tuple[int, str]
 TAIL = 4096
 
 
-def log_events(request_id: str, region: str, runtime: str, memory: int, outcome: Outcome, started_ms: int) -> list[LogEvent]:
+def log_events(
+    request_id: str, region: str, runtime: str, memory: int, outcome: Outcome, started_ms: int
+) -> list[LogEvent]:
     """Return INIT_START (when cold), START, the output, END and REPORT as log events."""
     now = int(time.time() * 1000)
     events: list[LogEvent] = []

@@ -46,7 +46,7 @@ def unpack(package: bytes, folder: Path) -> Path:
         unfinished = task_root.with_suffix(".part")
         shutil.rmtree(unfinished, ignore_errors=True)
         try:
-            archive.extractall(unfinished)  # noqa: S202  every member was checked above
+            archive.extractall(unfinished)
         except (zipfile.BadZipFile, OSError, RuntimeError) as error:
             raise _refused(f"Could not unzip uploaded file: {error}") from error
     unfinished.rename(task_root)

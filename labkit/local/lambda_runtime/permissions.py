@@ -31,7 +31,9 @@ class Permissions:
         sid = str(params.get("StatementId") or "")
         if any(statement["Sid"] == sid for statement in function.policy):
             raise AwsError(
-                "ResourceConflictException", f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing statement.", 409
+                "ResourceConflictException",
+                f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing statement.",
+                409,
             )
         principal = str(params.get("Principal") or "")
         named: Any = {"Service": principal} if principal.endswith(".amazonaws.com") else {"AWS": principal}

@@ -26,7 +26,9 @@ class Invocation:
     payload: bytes
     deadline: float
     trace_id: str
-    result: asyncio.Future[tuple[bytes, str]] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    result: asyncio.Future[tuple[bytes, str]] = field(
+        default_factory=lambda: asyncio.get_running_loop().create_future()
+    )
 
 
 class RuntimeApi:
@@ -87,7 +89,9 @@ class RuntimeApi:
             running.result.set_result((body, error_type or "Unhandled"))
         elif len(body) > LARGEST_PAYLOAD:
             message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_PAYLOAD} bytes)."
-            running.result.set_result((_error("Function.ResponseSizeTooLarge", message), "Function.ResponseSizeTooLarge"))
+            running.result.set_result(
+                (_error("Function.ResponseSizeTooLarge", message), "Function.ResponseSizeTooLarge")
+            )
             return await _answer(send, 413, _error("RequestEntityTooLarge", message))
         else:
             running.result.set_result((body, ""))

@@ -54,7 +54,9 @@ def check_configuration(params: dict[str, Any], *, creating: bool) -> None:
         )
     for unsupported in ("Layers", "VpcConfig", "ImageConfig", "FileSystemConfigs"):
         if params.get(unsupported):
-            raise AwsError("InvalidParameterValueException", f"The local cloud does not support {unsupported} yet.", 400)
+            raise AwsError(
+                "InvalidParameterValueException", f"The local cloud does not support {unsupported} yet.", 400
+            )
     _check_range(params, "Timeout", 1, 900)
     _check_range(params, "MemorySize", 128, 10_240)
     variables = (params.get("Environment") or {}).get("Variables") or {}

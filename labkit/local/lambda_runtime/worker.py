@@ -179,14 +179,18 @@ def find_handler():
     name = os.environ["_HANDLER"]
     module_name, dot, function_name = name.rpartition(".")
     if not dot:
-        raise Failed("Runtime.MalformedHandlerName", f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)")
+        raise Failed(
+            "Runtime.MalformedHandlerName", f"Bad handler '{name}': not enough values to unpack (expected 2, got 1)"
+        )
     try:
         module = importlib.import_module(module_name.replace("/", "."))
     except ImportError as error:
         raise Failed("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from error
     except SyntaxError as error:
         message = f"Syntax error in module '{module_name}': {error}"
-        raise Failed("Runtime.UserCodeSyntaxError", message, [f'  File "{error.filename}" Line {error.lineno}\n']) from error
+        raise Failed(
+            "Runtime.UserCodeSyntaxError", message, [f'  File "{error.filename}" Line {error.lineno}\n']
+        ) from error
     if not hasattr(module, function_name):
         raise Failed("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
     return getattr(module, function_name)

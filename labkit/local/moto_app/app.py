@@ -67,7 +67,7 @@ def not_implemented(service: str, operation: str) -> AwsError:
 
 
 def backend(service: str, region: str) -> Any:
-    """moto's backend of *service*; call it in moto's thread only."""
+    """Moto's backend of *service*; call it in moto's thread only."""
     regions = backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
     return regions["aws" if service in ("s3", "iam") else region]
 

@@ -19,7 +19,6 @@ from werkzeug.exceptions import NotFound
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
 
 
-
 def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, request_id: str) -> ApiCall:
     """Find out which operation of *service* a request is, and with which parameters.
 
@@ -55,9 +54,7 @@ def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, r
     return ApiCall(service, operation.name, params, region, caller, request_id, http, protocol)
 
 
-def _recognise_json(
-    http: HttpRequest, service: str, region: str, caller: Caller, request_id: str
-) -> ApiCall | None:
+def _recognise_json(http: HttpRequest, service: str, region: str, caller: Caller, request_id: str) -> ApiCall | None:
     target = http.headers.get("x-amz-target")
     if not target:
         return None
@@ -144,7 +141,11 @@ def _status_member(operation: Any, result: dict[str, Any]) -> int | None:
     """Return the HTTP status where the model makes it a member of the answer, as Invoke does."""
     members = operation.output_shape.members if operation.output_shape else {}
     return next(
-        (result[name] for name, shape in members.items() if shape.serialization.get("location") == "statusCode" and name in result),
+        (
+            result[name]
+            for name, shape in members.items()
+            if shape.serialization.get("location") == "statusCode" and name in result
+        ),
         None,
     )
 

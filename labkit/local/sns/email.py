@@ -29,10 +29,18 @@ def confirmation_mail(topic_arn: str, display_name: str, endpoint: str, token: s
 
 
 def notification_mail(
-    subscription_arn: str, display_name: str, endpoint: str, subject: str | None, message: str, token: str, base_url: str
+    subscription_arn: str,
+    display_name: str,
+    endpoint: str,
+    subject: str | None,
+    message: str,
+    token: str,
+    base_url: str,
 ) -> bytes:
     """Return the mail that carries a message of the topic, with the link to unsubscribe behind it."""
-    link = f"{base_url}/_labkit/sns/unsubscribe?" + urlencode({"SubscriptionArn": subscription_arn, "Endpoint": endpoint, "Token": token})
+    link = f"{base_url}/_labkit/sns/unsubscribe?" + urlencode(
+        {"SubscriptionArn": subscription_arn, "Endpoint": endpoint, "Token": token}
+    )
     body = (
         f"{message}\n\n--\n"
         "If you wish to stop receiving notifications from this topic, please click or visit the link below to unsubscribe:\n"

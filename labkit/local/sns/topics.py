@@ -58,7 +58,9 @@ class Sns:
         return {
             "CreateTopic": self.create_topic,
             "DeleteTopic": self.delete_topic,
-            "ListTopics": lambda call: {"Topics": [{"TopicArn": arn} for arn in self._topics if arn.split(":")[3] == call.region]},
+            "ListTopics": lambda call: {
+                "Topics": [{"TopicArn": arn} for arn in self._topics if arn.split(":")[3] == call.region]
+            },
             "GetTopicAttributes": self.get_topic_attributes,
             "SetTopicAttributes": self.set_topic_attributes,
             "Subscribe": self.subscribe,
@@ -85,7 +87,11 @@ class Sns:
             raise AwsError("InvalidParameter", "Invalid parameter: Topic Name")
         arn = f"arn:aws:sns:{call.region}:{ACCOUNT_ID}:{name}"
         if arn not in self._topics:
-            self._topics[arn] = {"arn": arn, "attributes": {"DisplayName": "", "Policy": _owner_policy(arn), **attributes}, "tags": list(call.params.get("Tags") or [])}
+            self._topics[arn] = {
+                "arn": arn,
+                "attributes": {"DisplayName": "", "Policy": _owner_policy(arn), **attributes},
+                "tags": list(call.params.get("Tags") or []),
+            }
         return {"TopicArn": arn}
 
     def delete_topic(self, call: ApiCall) -> None:
@@ -98,7 +104,10 @@ class Sns:
         """Return a topic's attributes."""
         topic = self._topic(call.params.get("TopicArn"))
         mine = [s for s in self._subscriptions.values() if s["topic"] == topic["arn"]]
-        counts = {"SubscriptionsConfirmed": sum(not s["token"] for s in mine), "SubscriptionsPending": sum(bool(s["token"]) for s in mine)}
+        counts = {
+            "SubscriptionsConfirmed": sum(not s["token"] for s in mine),
+            "SubscriptionsPending": sum(bool(s["token"]) for s in mine),
+        }
         return {
             "Attributes": {
                 "TopicArn": topic["arn"],
@@ -111,7 +120,11 @@ class Sns:
 
     def set_topic_attributes(self, call: ApiCall) -> None:
         """Set one attribute; a policy replaces the whole policy."""
-        topic, name, value = self._topic(call.params.get("TopicArn")), call.params.get("AttributeName"), call.params.get("AttributeValue") or ""
+        topic, name, value = (
+            self._topic(call.params.get("TopicArn")),
+            call.params.get("AttributeName"),
+            call.params.get("AttributeValue") or "",
+        )
         if name == "Policy":
             try:
                 if not isinstance(json.loads(value), dict):
@@ -132,15 +145,24 @@ class Sns:
 
     def subscribe(self, call: ApiCall) -> dict[str, Any]:
         """Subscribe an endpoint; an e-mail address must confirm first."""
-        topic, protocol, endpoint = self._topic(call.params.get("TopicArn")), call.params.get("Protocol"), str(call.params.get("Endpoint") or "")
+        topic, protocol, endpoint = (
+            self._topic(call.params.get("TopicArn")),
+            call.params.get("Protocol"),
+            str(call.params.get("Endpoint") or ""),
+        )
         if protocol not in PROTOCOLS:
-            raise AwsError("InvalidParameter", f"Invalid parameter: the local cloud delivers to {', '.join(PROTOCOLS)}; Protocol was {protocol!r}")
+            raise AwsError(
+                "InvalidParameter",
+                f"Invalid parameter: the local cloud delivers to {', '.join(PROTOCOLS)}; Protocol was {protocol!r}",
+            )
         if protocol.startswith("email") and not EMAIL.fullmatch(endpoint):
             raise AwsError("InvalidParameter", "Invalid parameter: Email address")
         if not protocol.startswith("email") and not endpoint.startswith(f"arn:aws:{protocol}:"):
             raise AwsError("InvalidParameter", f"Invalid parameter: {protocol.upper()} endpoint ARN")
         key = (topic["arn"], protocol, endpoint)
-        existing = next((s for s in self._subscriptions.values() if (s["topic"], s["protocol"], s["endpoint"]) == key), None)
+        existing = next(
+            (s for s in self._subscriptions.values() if (s["topic"], s["protocol"], s["endpoint"]) == key), None
+        )
         subscription = existing or {
             "arn": f"{topic['arn']}:{uuid.uuid4()}",
             "topic": topic["arn"],
@@ -153,7 +175,9 @@ class Sns:
         }
         self._subscriptions[subscription["arn"]] = subscription
         if subscription["token"]:
-            mail = confirmation_mail(topic["arn"], topic["attributes"]["DisplayName"], endpoint, subscription["token"], self._public_url())
+            mail = confirmation_mail(
+                topic["arn"], topic["attributes"]["DisplayName"], endpoint, subscription["token"], self._public_url()
+            )
             self._later(self._mail(endpoint, mail))
             shown = subscription["arn"] if call.params.get("ReturnSubscriptionArn") else "pending confirmation"
             return {"SubscriptionArn": shown}
@@ -161,7 +185,11 @@ class Sns:
 
     def confirm_subscription(self, call: ApiCall) -> dict[str, Any]:
         """Confirm by the token of the mail."""
-        return {"SubscriptionArn": self._confirm(str(call.params.get("TopicArn")), str(call.params.get("Token") or ""))["arn"]}
+        return {
+            "SubscriptionArn": self._confirm(str(call.params.get("TopicArn")), str(call.params.get("Token") or ""))[
+                "arn"
+            ]
+        }
 
     def _confirm(self, topic_arn: str, token: str) -> dict[str, Any]:
         for subscription in self._subscriptions.values():
@@ -177,7 +205,10 @@ class Sns:
         """End a subscription; one that is still pending cannot be ended."""
         arn = str(call.params.get("SubscriptionArn") or "")
         if arn.count(":") != 6:
-            raise AwsError("InvalidParameter", "Invalid parameter: SubscriptionArn Reason: An ARN must have at least 6 elements, not 1")
+            raise AwsError(
+                "InvalidParameter",
+                "Invalid parameter: SubscriptionArn Reason: An ARN must have at least 6 elements, not 1",
+            )
         self._subscriptions.pop(arn, None)
 
     def list_subscriptions_by_topic(self, call: ApiCall) -> dict[str, Any]:
@@ -189,7 +220,9 @@ class Sns:
         """Set RawMessageDelivery or RedrivePolicy."""
         name = call.params.get("AttributeName")
         if name not in ("RawMessageDelivery", "RedrivePolicy"):
-            raise AwsError("InvalidParameter", f"Invalid parameter: the local cloud does not support the attribute {name} yet")
+            raise AwsError(
+                "InvalidParameter", f"Invalid parameter: the local cloud does not support the attribute {name} yet"
+            )
         self._subscription(call)["attributes"][name] = call.params.get("AttributeValue")
 
     @staticmethod
@@ -211,7 +244,11 @@ class Sns:
     def publish(self, call: ApiCall) -> dict[str, Any]:
         """Publish a message to a topic."""
         params = call.params
-        topic, message, subject = self._topic(params.get("TopicArn") or params.get("TargetArn")), params.get("Message") or "", params.get("Subject")
+        topic, message, subject = (
+            self._topic(params.get("TopicArn") or params.get("TargetArn")),
+            params.get("Message") or "",
+            params.get("Subject"),
+        )
         if not message:
             raise AwsError("InvalidParameter", "Invalid parameter: Empty message")
         if len(message.encode()) > LARGEST:
@@ -219,7 +256,9 @@ class Sns:
         if subject is not None and (not 0 < len(subject) < 100 or "\n" in subject):
             raise AwsError("InvalidParameter", "Invalid parameter: Subject")
         if params.get("MessageStructure"):
-            raise AwsError("InvalidParameter", "Invalid parameter: the local cloud does not support MessageStructure yet")
+            raise AwsError(
+                "InvalidParameter", "Invalid parameter: the local cloud does not support MessageStructure yet"
+            )
         return {"MessageId": self._fan_out(topic, message, subject, params.get("MessageAttributes") or {})}
 
     async def publish_from_service(self, topic_arn: str, message: str, *, principal: str, source_arn: str) -> None:
@@ -237,7 +276,11 @@ class Sns:
             context={"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT_ID},
         )
         if decision != "allow":
-            raise AwsError("AuthorizationError", f"{principal} is not authorized to perform: SNS:Publish on resource: {topic_arn}", 403)
+            raise AwsError(
+                "AuthorizationError",
+                f"{principal} is not authorized to perform: SNS:Publish on resource: {topic_arn}",
+                403,
+            )
         self._fan_out(topic, message, None, {})
 
     def _fan_out(self, topic: dict[str, Any], message: str, subject: str | None, attributes: dict[str, Any]) -> str:
@@ -248,7 +291,13 @@ class Sns:
         return message_id
 
     async def _deliver(
-        self, topic: dict[str, Any], subscription: dict[str, Any], message_id: str, message: str, subject: str | None, attributes: dict[str, Any]
+        self,
+        topic: dict[str, Any],
+        subscription: dict[str, Any],
+        message_id: str,
+        message: str,
+        subject: str | None,
+        attributes: dict[str, Any],
     ) -> None:
         notification = _notification(topic["arn"], message_id, message, subject, attributes, self._clock.now())
         protocol, endpoint = subscription["protocol"], subscription["endpoint"]
@@ -257,11 +306,22 @@ class Sns:
                 self._check_queue(topic["arn"], endpoint)
                 raw = subscription["attributes"].get("RawMessageDelivery") == "true"
                 body = message if raw else json.dumps(notification)
-                await self._send_to_queue(endpoint, body, message_attributes=attributes if raw else {}, sender_id="AIDASNS")
+                await self._send_to_queue(
+                    endpoint, body, message_attributes=attributes if raw else {}, sender_id="AIDASNS"
+                )
             elif protocol == "lambda":
                 if not self._permits(endpoint, principal="sns.amazonaws.com", source_arn=topic["arn"]):
-                    raise AwsError("AccessDenied", "the function's policy does not let sns.amazonaws.com invoke it for this topic", 403)
-                record = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription["arn"], "Sns": notification}
+                    raise AwsError(
+                        "AccessDenied",
+                        "the function's policy does not let sns.amazonaws.com invoke it for this topic",
+                        403,
+                    )
+                record = {
+                    "EventSource": "aws:sns",
+                    "EventVersion": "1.0",
+                    "EventSubscriptionArn": subscription["arn"],
+                    "Sns": notification,
+                }
                 self._invoke_event(endpoint, json.dumps({"Records": [record]}).encode(), source="sns")
             else:
                 text = message if protocol == "email" else json.dumps(notification, indent=2)
@@ -277,7 +337,9 @@ class Sns:
     async def _dead_letter(self, subscription: dict[str, Any], notification: dict[str, Any]) -> None:
         policy = subscription["attributes"].get("RedrivePolicy")
         if policy:
-            await self._send_to_queue(json.loads(policy)["deadLetterTargetArn"], json.dumps(notification), sender_id="AIDASNS")
+            await self._send_to_queue(
+                json.loads(policy)["deadLetterTargetArn"], json.dumps(notification), sender_id="AIDASNS"
+            )
 
     def _check_queue(self, topic_arn: str, queue_arn: str) -> None:
         decision = allows_principal(
@@ -288,7 +350,9 @@ class Sns:
             context={"aws:SourceArn": topic_arn, "aws:SourceAccount": ACCOUNT_ID},
         )
         if decision != "allow":
-            raise AwsError("AccessDenied", "the queue's policy does not let sns.amazonaws.com send to it for this topic", 403)
+            raise AwsError(
+                "AccessDenied", "the queue's policy does not let sns.amazonaws.com send to it for this topic", 403
+            )
 
     async def _mail(self, to: str, mail: bytes) -> None:
         for wait in (*RETRIES, None):
@@ -308,21 +372,37 @@ class Sns:
         try:
             subscription = self._confirm(query.get("TopicArn", ""), query.get("Token", ""))
         except AwsError:
-            return _page(404, "This link confirms nothing", "It is not complete, has expired, or its subscription is gone.")
-        return _page(200, "Subscription confirmed!", f"You have subscribed {subscription['endpoint']} to the topic {subscription['topic']}. Your subscription's id is: {subscription['arn']}")
+            return _page(
+                404, "This link confirms nothing", "It is not complete, has expired, or its subscription is gone."
+            )
+        return _page(
+            200,
+            "Subscription confirmed!",
+            f"You have subscribed {subscription['endpoint']} to the topic {subscription['topic']}. Your subscription's id is: {subscription['arn']}",
+        )
 
     async def unsubscribe_page(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
         """End a subscription for the person who opened the mailed link."""
         subscription = self._subscriptions.get(query.get("SubscriptionArn", ""))
         token = query.get("Token", "")
-        if subscription is None or not secrets.compare_digest(subscription["unsubscribe_token"].encode(), token.encode()):
-            return _page(404, "This link ends no subscription", "It is not complete, or the subscription is gone already.")
+        if subscription is None or not secrets.compare_digest(
+            subscription["unsubscribe_token"].encode(), token.encode()
+        ):
+            return _page(
+                404, "This link ends no subscription", "It is not complete, or the subscription is gone already."
+            )
         del self._subscriptions[subscription["arn"]]
-        return _page(200, "Subscription removed!", f"{subscription['endpoint']} gets no more mails of the topic {subscription['topic']}.")
+        return _page(
+            200,
+            "Subscription removed!",
+            f"{subscription['endpoint']} gets no more mails of the topic {subscription['topic']}.",
+        )
 
     def _topic(self, arn: Any) -> dict[str, Any]:
         if not str(arn).startswith("arn:aws:sns:"):
-            raise AwsError("InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1")
+            raise AwsError(
+                "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1"
+            )
         if arn not in self._topics:
             raise AwsError("NotFound", "Topic does not exist", 404)
         return self._topics[str(arn)]
@@ -357,7 +437,9 @@ def _listed(subscription: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _notification(arn: str, message_id: str, message: str, subject: str | None, attributes: dict[str, Any], now: float) -> dict[str, Any]:
+def _notification(
+    arn: str, message_id: str, message: str, subject: str | None, attributes: dict[str, Any], now: float
+) -> dict[str, Any]:
     """The envelope; without a signature, since only AWS can sign as AWS."""
     notification: dict[str, Any] = {"Type": "Notification", "MessageId": message_id, "TopicArn": arn}
     if subject is not None:
@@ -366,13 +448,23 @@ def _notification(arn: str, message_id: str, message: str, subject: str | None, 
     notification["Timestamp"] = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
     if attributes:
         notification["MessageAttributes"] = {
-            name: {"Type": value.get("DataType"), "Value": value.get("StringValue")} for name, value in attributes.items()
+            name: {"Type": value.get("DataType"), "Value": value.get("StringValue")}
+            for name, value in attributes.items()
         }
     return notification
 
 
 def _owner_policy(arn: str) -> str:
-    actions = ["GetTopicAttributes", "SetTopicAttributes", "AddPermission", "RemovePermission", "DeleteTopic", "Subscribe", "ListSubscriptionsByTopic", "Publish"]
+    actions = [
+        "GetTopicAttributes",
+        "SetTopicAttributes",
+        "AddPermission",
+        "RemovePermission",
+        "DeleteTopic",
+        "Subscribe",
+        "ListSubscriptionsByTopic",
+        "Publish",
+    ]
     statement = {
         "Sid": "__default_statement_ID",
         "Effect": "Allow",

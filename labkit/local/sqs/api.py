@@ -113,13 +113,19 @@ class Sqs:
 
     def get_queue_url(self, call: ApiCall) -> dict[str, Any]:
         """Return the URL of a queue by its name."""
-        return {"QueueUrl": self._url(call, self._by_arn(f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{call.params.get('QueueName')}"))}
+        return {
+            "QueueUrl": self._url(
+                call, self._by_arn(f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{call.params.get('QueueName')}")
+            )
+        }
 
     def list_queues(self, call: ApiCall) -> dict[str, Any]:
         """List URLs by name prefix, in pages when MaxResults is given."""
         prefix, most = call.params.get("QueueNamePrefix") or "", int(call.params.get("MaxResults") or 0)
         start = f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{prefix}"
-        arns = sorted(arn for arn in self._queues if arn.startswith(start) and arn > (call.params.get("NextToken") or ""))
+        arns = sorted(
+            arn for arn in self._queues if arn.startswith(start) and arn > (call.params.get("NextToken") or "")
+        )
         page = arns[:most] if most else arns[:1000]
         answer: dict[str, Any] = {"QueueUrls": [self._url(call, self._queues[arn]) for arn in page]} if page else {}
         if most and len(arns) > most:
@@ -225,7 +231,10 @@ class Sqs:
             )
         visibility = call.params.get("VisibilityTimeout")
         messages = await self.receive_from(
-            queue.arn, max_messages=most, wait_seconds=wait, visibility_timeout=None if visibility is None else float(visibility)
+            queue.arn,
+            max_messages=most,
+            wait_seconds=wait,
+            visibility_timeout=None if visibility is None else float(visibility),
         )
         return {"Messages": [_as_received(message, call.params) for message in messages]} if messages else {}
 
@@ -237,7 +246,9 @@ class Sqs:
     def _delete(queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
         handle = str(entry.get("ReceiptHandle") or "")
         if len(handle) != 64:
-            raise AwsError("ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.')
+            raise AwsError(
+                "ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.'
+            )
         queue.delete(handle)
         return {}
 
@@ -274,7 +285,10 @@ class Sqs:
         entries = call.params.get("Entries") or []
         prefix = "AWS.SimpleQueueService."
         if not entries:
-            raise AwsError(f"{prefix}EmptyBatchRequest", f"There should be at least one {call.operation}RequestEntry in the request.")
+            raise AwsError(
+                f"{prefix}EmptyBatchRequest",
+                f"There should be at least one {call.operation}RequestEntry in the request.",
+            )
         if len(entries) > 10:
             raise AwsError(
                 f"{prefix}TooManyEntriesInBatchRequest",
@@ -318,7 +332,9 @@ class Sqs:
         while True:
             queue, now = self._by_arn(queue_arn), self._clock.now()
             visibility = queue.number("VisibilityTimeout") if visibility_timeout is None else visibility_timeout
-            messages = queue.take(now, max_messages, visibility, lambda message, queue=queue: self._to_dlq(queue, message))  # type: ignore[misc]
+            messages = queue.take(
+                now, max_messages, visibility, lambda message, queue=queue: self._to_dlq(queue, message)
+            )  # type: ignore[misc]
             if queue.waiting:
                 queue.wake()
             if messages or now >= deadline:

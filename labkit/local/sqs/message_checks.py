@@ -56,13 +56,17 @@ def check_message(body: str, attributes: dict[str, Any], largest: int) -> None:
             f"One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes.",
         )
     if len(attributes) > 10:
-        raise AwsError("InvalidParameterValue", f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [10].")
+        raise AwsError(
+            "InvalidParameterValue",
+            f"Number of message attributes [{len(attributes)}] exceeds the allowed maximum [10].",
+        )
     for name, value in attributes.items():
         kind = str(value.get("DataType", "")).split(".")[0]
         given = value.get("BinaryValue") if kind == "Binary" else value.get("StringValue")
         if kind not in ("String", "Number", "Binary") or not given:
             raise AwsError(
-                "InvalidParameterValue", f"The message attribute '{name}' must contain a non-empty value of a known type."
+                "InvalidParameterValue",
+                f"The message attribute '{name}' must contain a non-empty value of a known type.",
             )
 
 

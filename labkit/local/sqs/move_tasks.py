@@ -54,7 +54,9 @@ class MoveTasks:
                 self._queue(destination)
         except AwsError:
             raise AwsError(
-                "ResourceNotFoundException", "The resource that you specified for the DestinationArn or SourceArn doesn't exist.", 404
+                "ResourceNotFoundException",
+                "The resource that you specified for the DestinationArn or SourceArn doesn't exist.",
+                404,
             ) from None
         if not any(redrive_of(queue.attributes)[0] == source_arn for queue in self._queues()):
             raise AwsError("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
@@ -66,7 +68,9 @@ class MoveTasks:
         now = self._clock.now()
         text = json.dumps({"taskId": str(uuid.uuid4()), "sourceArn": source_arn})
         rate = min(FASTEST, int(call.params.get("MaxNumberOfMessagesPerSecond") or FASTEST))
-        task = Task(base64.b64encode(text.encode()).decode(), source_arn, destination, now, source.depths(now)["visible"], rate)
+        task = Task(
+            base64.b64encode(text.encode()).decode(), source_arn, destination, now, source.depths(now)["visible"], rate
+        )
         self._tasks.append(task)
         running = asyncio.create_task(self._run(task))
         self._running.add(running)

@@ -46,7 +46,8 @@ def _check_json(name: str, value: str) -> None:
         document = None
     if not isinstance(document, dict):
         raise AwsError(
-            "InvalidAttributeValue", f"Value {value} for parameter {name} is invalid. Reason: Amazon SQS can't parse it as JSON."
+            "InvalidAttributeValue",
+            f"Value {value} for parameter {name} is invalid. Reason: Amazon SQS can't parse it as JSON.",
         )
     if name == "RedrivePolicy":
         arn, most = str(document.get("deadLetterTargetArn", "")), str(document.get("maxReceiveCount", "10"))
@@ -56,7 +57,9 @@ def _check_json(name: str, value: str) -> None:
             reason = "maxReceiveCount must be between 1 and 1000."
         else:
             return
-        raise AwsError("InvalidParameterValue", f"Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}")
+        raise AwsError(
+            "InvalidParameterValue", f"Value {value} for parameter RedrivePolicy is invalid. Reason: {reason}"
+        )
 
 
 def redrive_of(attributes: dict[str, str]) -> tuple[str, int]:

@@ -16,13 +16,13 @@ lint: .venv/dev   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BI
 	@echo "Installing labkit into .venv (about 600 MB; a few minutes the first time) …"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labkit needs Python 3.11 or newer; choose one: make PYTHON=python3.12 " + "$(MAKECMDGOALS)")'
 	@$(PYTHON) -m venv .venv
-	@$(PIP) install --quiet --progress-bar on -r requirements.lock
+	@$(PIP) install -r requirements.lock
 	@$(PIP) install --quiet --no-deps --editable .
 	@touch $@
 
 .venv/dev: .venv/installed requirements-dev.lock
 	@echo "Installing what the tests need …"
-	@$(PIP) install --quiet --progress-bar on -r requirements-dev.lock
+	@$(PIP) install -r requirements-dev.lock
 	@touch $@
 
 # Needs uv; run it after a change of the dependencies in pyproject.toml.

@@ -50,6 +50,18 @@ class S3Access:
             )
         return await forward(call)
 
+    @staticmethod
+    async def put_bucket_notification(call: ApiCall, forward: Forward) -> HttpResponse:
+        """Refuse targets: moto would keep them and deliver inside itself, where nobody of ours sees it."""
+        configuration = call.params.get("NotificationConfiguration") or {}
+        if any(configuration.values()):
+            raise AwsError(
+                "NotImplemented",
+                "The local cloud does not send S3 event notifications yet; it keeps an empty NotificationConfiguration only.",
+                501,
+            )
+        return await forward(call)
+
     async def anybody_may(self, action: str, bucket: str, key: str = "") -> bool:
         """Whether the bucket policy lets anybody do *action*, Block Public Access considered."""
         if (await self._block(bucket))["restrict_public_buckets"]:

@@ -22,12 +22,12 @@ from labkit.local.cloudtrail.trails import CloudTrail
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.rules import EventBridge
 from labkit.local.events import Events
-from labkit.local.gateway import Gateway
+from labkit.local.gateway import Forward, Gateway
 from labkit.local.iam import Iam
 from labkit.local.inbox_page import inbox_page
 from labkit.local.lambda_runtime.functions import Lambda
 from labkit.local.mailbox import Mailbox, Relay
-from labkit.local.moto_app.app import MotoApp
+from labkit.local.moto_app.app import MotoApp, not_implemented
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.logs import Logs
 from labkit.local.moto_app.protocols import serialise
@@ -293,6 +293,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "CreateBucket"): s3_access.create_bucket,
             ("s3", "ListObjectsV2"): S3Listing(objects=Listing(moto).objects).list_objects_v2,
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
+            ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
+            ("logs", "PutSubscriptionFilter"): _refuse,
         },
         identify=_identify(iam, clock),
         authorise=iam.authorise,
@@ -369,6 +371,11 @@ def _identify(iam: Iam, clock: Clock) -> Callable[[HttpRequest], tuple[Caller, s
         return iam.caller_of(signed.access_key_id), signed.region, signed.service
 
     return identify
+
+
+async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:
+    """Refuse what moto would keep and deliver inside itself, where nobody of ours sees it."""
+    raise not_implemented(call.service, call.operation)
 
 
 def _json(content: dict[str, Any]) -> HttpResponse:

@@ -159,6 +159,8 @@ class Sns:
             raise AwsError("InvalidParameter", "Invalid parameter: Email address")
         if not protocol.startswith("email") and not endpoint.startswith(f"arn:aws:{protocol}:"):
             raise AwsError("InvalidParameter", f"Invalid parameter: {protocol.upper()} endpoint ARN")
+        for name in call.params.get("Attributes") or {}:
+            _check_attribute(name)
         key = (topic["arn"], protocol, endpoint)
         existing = next(
             (s for s in self._subscriptions.values() if (s["topic"], s["protocol"], s["endpoint"]) == key), None
@@ -219,10 +221,7 @@ class Sns:
     def set_subscription_attributes(self, call: ApiCall) -> None:
         """Set RawMessageDelivery or RedrivePolicy."""
         name = call.params.get("AttributeName")
-        if name not in ("RawMessageDelivery", "RedrivePolicy"):
-            raise AwsError(
-                "InvalidParameter", f"Invalid parameter: the local cloud does not support the attribute {name} yet"
-            )
+        _check_attribute(str(name))
         self._subscription(call)["attributes"][name] = call.params.get("AttributeValue")
 
     @staticmethod
@@ -425,6 +424,14 @@ class Sns:
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""
         self._topics, self._subscriptions = dict(state["topics"]), dict(state["subscriptions"])
+
+
+def _check_attribute(name: str) -> None:
+    if name not in ("RawMessageDelivery", "RedrivePolicy"):
+        raise AwsError(
+            "InvalidParameter",
+            f"Invalid parameter: the local cloud does not support the subscription attribute {name} yet",
+        )
 
 
 def _listed(subscription: dict[str, Any]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
-from tests.contract.test_pipeline import function, pipeline, queue  # noqa: F401  fixtures
+from tests.contract.test_pipeline import LAMBDAS, function, pipeline, queue, zipped  # noqa: F401  fixtures
 
 SITE = Path(__file__).parents[2] / "site"
 KINDS = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
@@ -145,3 +145,23 @@ def test_without_the_preflight_method_the_form_says_that_it_cannot_reach_the_api
         "does not allow this page to read its answer (CORS)", timeout=15_000
     )
     assert (in_lake(), any("CORS policy" in error for error in errors)) == ({}, True)
+
+
+def test_without_the_cors_header_of_the_function_the_form_cannot_read_the_answer(form, client, eventually):
+    """The visit went through all the same: the sentence must not say that it was lost."""
+    page, errors, in_lake, options = form
+    integration = client("apigateway").get_integration(**{**options, "httpMethod": "POST"})
+    function_arn = integration["uri"].split("/functions/")[1].removesuffix("/invocations")
+    source = (LAMBDAS / "ProductVisitSendDataToQueue" / "lambda_function.py").read_text()
+    without = source.replace(', "Access-Control-Allow-Origin": "*"', "")
+    assert without != source
+    client("lambda").update_function_code(FunctionName=function_arn, ZipFile=zipped(without))
+    client("lambda").get_waiter("function_updated_v2").wait(FunctionName=function_arn, WaiterConfig={"Delay": 0.05})
+
+    fill_and_send(page)
+
+    expect(page.locator("#answer")).to_contain_text(
+        "does not allow this page to read its answer (CORS)", timeout=15_000
+    )
+    assert eventually(in_lake)
+    assert any("CORS policy" in error for error in errors)

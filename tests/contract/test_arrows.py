@@ -23,7 +23,11 @@ def open_queue(client, queue, service):  # noqa: F811
 
 
 def received(client, url):
-    return client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5, MessageAttributeNames=["All"]).get("Messages", [])
+    return (
+        client("sqs")
+        .receive_message(QueueUrl=url, WaitTimeSeconds=5, MessageAttributeNames=["All"])
+        .get("Messages", [])
+    )
 
 
 def printed(client, arn):
@@ -42,7 +46,11 @@ def test_a_topic_fans_out_to_a_queue_and_a_function(client, queue, function, uni
     target, sns = function(PRINTING), client("sns")
     topic = sns.create_topic(Name=unique("Topic"))["TopicArn"]
     client("lambda").add_permission(
-        FunctionName=target, StatementId="sns", Action="lambda:InvokeFunction", Principal="sns.amazonaws.com", SourceArn=topic
+        FunctionName=target,
+        StatementId="sns",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+        SourceArn=topic,
     )
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=target)
@@ -52,7 +60,12 @@ def test_a_topic_fans_out_to_a_queue_and_a_function(client, queue, function, uni
     [message] = received(client, url)
     envelope = json.loads(message["Body"])
     [event] = eventually(lambda: printed(client, target))
-    assert (envelope["Type"], envelope["MessageId"], envelope["Message"], envelope["Subject"]) == ("Notification", message_id, "hello", "s")
+    assert (envelope["Type"], envelope["MessageId"], envelope["Message"], envelope["Subject"]) == (
+        "Notification",
+        message_id,
+        "hello",
+        "s",
+    )
     assert (event["Records"][0]["EventSource"], event["Records"][0]["Sns"]["Message"]) == ("aws:sns", "hello")
 
 
@@ -70,12 +83,20 @@ def test_a_rule_reaches_a_function_and_a_transformed_text_reaches_a_queue(client
     """EventBridge to Lambda by the function's policy, to SQS through an input transformer."""
     url, arn = open_queue(client, queue, "events.amazonaws.com")
     target, events, rule = function(PRINTING), client("events"), unique("Rule")
-    rule_arn = events.put_rule(Name=rule, EventPattern=json.dumps({"source": ["shop"], "detail": {"rule": [rule]}}))["RuleArn"]
+    rule_arn = events.put_rule(Name=rule, EventPattern=json.dumps({"source": ["shop"], "detail": {"rule": [rule]}}))[
+        "RuleArn"
+    ]
     client("lambda").add_permission(
-        FunctionName=target, StatementId="rule", Action="lambda:InvokeFunction", Principal="events.amazonaws.com", SourceArn=rule_arn
+        FunctionName=target,
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule_arn,
     )
     transformer = {"InputPathsMap": {"n": "$.detail.n"}, "InputTemplate": '"visit <n>"'}
-    events.put_targets(Rule=rule, Targets=[{"Id": "f", "Arn": target}, {"Id": "q", "Arn": arn, "InputTransformer": transformer}])
+    events.put_targets(
+        Rule=rule, Targets=[{"Id": "f", "Arn": target}, {"Id": "q", "Arn": arn, "InputTransformer": transformer}]
+    )
 
     entry = {"Source": "shop", "DetailType": "visit", "Detail": json.dumps({"rule": rule, "n": 7})}
     assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
@@ -108,7 +129,10 @@ def test_a_failed_event_goes_to_the_functions_own_dead_letter_queue(client, queu
     client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=b'{"visit": 1}')
 
     [message] = received(client, url)
-    assert (json.loads(message["Body"]), message["MessageAttributes"]["ErrorMessage"]["StringValue"]) == ({"visit": 1}, "no")
+    assert (json.loads(message["Body"]), message["MessageAttributes"]["ErrorMessage"]["StringValue"]) == (
+        {"visit": 1},
+        "no",
+    )
 
 
 def test_a_filter_deletes_what_does_not_match(client, queue, function, eventually):  # noqa: F811
@@ -127,7 +151,10 @@ def test_a_filter_deletes_what_does_not_match(client, queue, function, eventuall
 
     def empty():
         attributes = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-        return [attributes["ApproximateNumberOfMessages"], attributes["ApproximateNumberOfMessagesNotVisible"]] == ["0", "0"]
+        return [attributes["ApproximateNumberOfMessages"], attributes["ApproximateNumberOfMessagesNotVisible"]] == [
+            "0",
+            "0",
+        ]
 
     assert [json.loads(record["body"]) for event in events for record in event["Records"]] == [{"Category": "Shoes"}]
     assert eventually(empty)
@@ -139,7 +166,9 @@ def test_a_change_can_be_looked_up_with_who_made_it(client, unique):
     client("s3").create_bucket(Bucket=bucket)
     client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
 
-    events = client("cloudtrail").lookup_events(LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": bucket}])["Events"]
+    events = client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "ResourceName", "AttributeValue": bucket}]
+    )["Events"]
 
     record = json.loads(events[0]["CloudTrailEvent"])
     assert [(event["EventName"], event["Username"], event["ReadOnly"]) for event in events] == [

@@ -56,10 +56,9 @@ class Mailbox:
             self._server.close()
 
 
-def _order(key: str) -> tuple[float, int]:
-    seconds, _, rest = key.partition(".")
-    count = rest.partition("Q")[2].partition(".")[0]
-    return float(f"{seconds}.{rest[1:].partition('P')[0] if rest.startswith('M') else '0'}"), int(count or 0)
+def _order(key: str) -> int:
+    """Return the number that the standard library counts in a Maildir key: its microseconds are not zero-padded."""
+    return int(key.partition("Q")[2].partition(".")[0])
 
 
 class Relay:

@@ -1,4 +1,4 @@
-"""What travels inside the local cloud: an HTTP request, the AWS call it turned out to be, its caller, and AWS's errors."""
+"""What travels inside the local cloud: an HTTP request, the AWS call it turned out to be, its caller, AWS's errors."""
 
 from __future__ import annotations
 

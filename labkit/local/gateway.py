@@ -137,6 +137,7 @@ def _internal_failure(broken: Exception, emit: Callable[..., None]) -> AwsError:
     emit("labkit is broken", traceback="".join(traceback.format_exception(broken)))
     return AwsError(
         "InternalFailure",
-        f"The local cloud itself failed ({type(broken).__name__}); this is a bug of labkit, and `labkit logs` shows where.",
+        f"The local cloud itself failed ({type(broken).__name__}); this is a bug of labkit, and `labkit logs` "
+        "shows where.",
         500,
     )

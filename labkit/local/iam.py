@@ -89,7 +89,7 @@ class Iam:
             },
         }
 
-    # --- Credentials ------------------------------------------------------------------------------------------------------
+    # --- Credentials --------------------------------------------------------------------------------------------------
 
     async def issue(self, role_arn: str, session_name: str) -> RoleCredentials:
         """Make credentials of a role, valid for an hour."""
@@ -138,7 +138,7 @@ class Iam:
             return self._administrator
         return self._sessions[access_key_id][1]
 
-    # --- Judgement --------------------------------------------------------------------------------------------------------
+    # --- Judgement ----------------------------------------------------------------------------------------------------
 
     async def authorise(self, call: ApiCall) -> None:
         """Let the administrator pass, and a role where its policies allow the call.

@@ -21,15 +21,19 @@ import os
 import time
 from collections import defaultdict
 from datetime import UTC, datetime
+from typing import Any
 
 import boto3
+
+Visit = dict[str, str]
 
 s3 = boto3.client("s3")
 
 
-def lambda_handler(event, context):
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     began = time.time() * 1000
-    partitions, failures = defaultdict(list), []
+    partitions: dict[str, list[tuple[str, Visit]]] = defaultdict(list)
+    failures: list[dict[str, str]] = []
     for record in event["Records"]:
         sequence_number = record["dynamodb"]["SequenceNumber"]
         try:
@@ -44,18 +48,18 @@ def lambda_handler(event, context):
     return {"batchItemFailures": failures}
 
 
-def visit_of(image):
+def visit_of(image: dict[str, dict[str, str]]) -> Visit:
     """Return a stream image as a plain visit: ``{"S": "x"}`` and ``{"N": "1.5"}`` become texts."""
     return {name: next(iter(typed.values())) for name, typed in image.items()}
 
 
-def partition_of(visit):
+def partition_of(visit: Visit) -> str:
     """Return the folder of a visit's hour, in UTC: folder names are the lake's index."""
     time_of_visit = datetime.fromisoformat(visit["TimeOfVisit"]).astimezone(UTC)
     return f"visits/{time_of_visit:year=%Y/month=%m/day=%d/hour=%H}"
 
 
-def write(partition, records, began):
+def write(partition: str, records: list[tuple[str, Visit]], began: float) -> None:
     """Put one object of JSON Lines, named after the first record in it."""
     key = f"{partition}/{records[0][0]}.json"
     lines = "".join(json.dumps(visit) + "\n" for _, visit in records)

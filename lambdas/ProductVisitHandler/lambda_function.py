@@ -20,6 +20,7 @@ import json
 import os
 import time
 from decimal import Decimal
+from typing import Any
 
 import boto3
 
@@ -28,9 +29,10 @@ LARGEST_BATCH_WRITE = 25
 dynamodb = boto3.client("dynamodb")
 
 
-def lambda_handler(event, context):
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     began = time.time() * 1000
-    items, failures = {}, []
+    items: dict[str, dict[str, Any]] = {}
+    failures: list[dict[str, str]] = []
     for record in event["Records"]:
         try:
             item = item_of(record["body"])
@@ -45,7 +47,7 @@ def lambda_handler(event, context):
     return {"batchItemFailures": failures}
 
 
-def item_of(body):
+def item_of(body: str) -> dict[str, Any]:
     """Return a visit as a DynamoDB item: every value typed, the price as a number."""
     visit = json.loads(body)
     item = {name: {"S": value.strip()} for name, value in visit.items()}
@@ -55,10 +57,10 @@ def item_of(body):
     return {**item, "PricePerUnit": {"N": f"{price:f}"}}
 
 
-def store(items):
+def store(items: list[dict[str, Any]]) -> None:
     """Write all *items*, and again those that DynamoDB hands back because it is busy."""
     table = os.environ["TABLE_NAME"]
-    waiting = [{"PutRequest": {"Item": item}} for item in items]
+    waiting: list[Any] = [{"PutRequest": {"Item": item}} for item in items]
     while waiting:
         batch, waiting = waiting[:LARGEST_BATCH_WRITE], waiting[LARGEST_BATCH_WRITE:]
         answer = dynamodb.batch_write_item(RequestItems={table: batch})

@@ -22,6 +22,7 @@ import time
 import uuid
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
 import boto3
 
@@ -31,7 +32,7 @@ LONGEST = 200
 sqs = boto3.client("sqs")
 
 
-def lambda_handler(event, context):
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     began = time.time() * 1000
     try:
         visit = read_visit(event.get("body"))
@@ -44,7 +45,7 @@ def lambda_handler(event, context):
     return answer(202, {"ProductVisitKey": visit["ProductVisitKey"]})
 
 
-def read_visit(body):
+def read_visit(body: str | None) -> dict[str, str]:
     """Return the seven fields of a visit; raise ValueError(message, field) for anything else."""
     try:
         visit = json.loads(body or "")
@@ -67,22 +68,19 @@ def read_visit(body):
     return {field: visit[field].strip() for field in FIELDS}
 
 
-def is_utc(text):
+def is_utc(text: str) -> bool:
     try:
         return datetime.fromisoformat(text.strip()).utcoffset() == timedelta(0)
     except ValueError:
         return False
 
 
-def log_step(visit, step, began):
+def log_step(visit: dict[str, str], step: str, began: float) -> None:
     """Write the line by which this visit can be followed through the logs."""
-    print(
-        json.dumps(
-            {"ProductVisitKey": visit["ProductVisitKey"], "step": step, "began": began, "at": time.time() * 1000}
-        )
-    )
+    line = {"ProductVisitKey": visit["ProductVisitKey"], "step": step, "began": began, "at": time.time() * 1000}
+    print(json.dumps(line))
 
 
-def answer(status, body):
+def answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
     headers = {"Content-Type": "application/json", "Access-Control-Allow-Origin": "*"}
     return {"statusCode": status, "headers": headers, "body": json.dumps(body)}

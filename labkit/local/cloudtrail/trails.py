@@ -76,7 +76,7 @@ class CloudTrail:
             "ListTags": self.list_tags,
         }
 
-    # --- Recording --------------------------------------------------------------------------------------------------------
+    # --- Recording ----------------------------------------------------------------------------------------------------
 
     def record(self, call: ApiCall, response: dict[str, Any] | None, error: AwsError | None) -> None:
         """Keep the record of one call that came in from outside, if it is a management event."""
@@ -127,7 +127,7 @@ class CloudTrail:
         except KeyError:
             self._emit("not delivered", trail=trail["Name"], why=f"bucket {trail['S3BucketName']} does not exist")
 
-    # --- Trails -----------------------------------------------------------------------------------------------------------
+    # --- Trails -------------------------------------------------------------------------------------------------------
 
     async def create_trail(self, call: ApiCall) -> dict[str, Any]:
         """Create a trail; it logs only after StartLogging."""
@@ -261,7 +261,7 @@ class CloudTrail:
             raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ACCOUNT_ID}", 404)
         return self._trails[arn]
 
-    # --- Event history ----------------------------------------------------------------------------------------------------
+    # --- Event history ------------------------------------------------------------------------------------------------
 
     def lookup_events(self, call: ApiCall) -> dict[str, Any]:
         """Look up recorded events, newest first, in pages of up to 50."""

@@ -1,0 +1,1 @@
+"""EventBridge: rules, their event patterns and their targets."""

@@ -198,7 +198,7 @@ class EventBridge:
         given = {tag["Key"]: tag for tag in call.params.get("Tags") or []}
         rule["tags"] = [tag for tag in rule["tags"] if tag["Key"] not in given] + list(given.values())
 
-    # --- Delivery ---------------------------------------------------------------------------------------------------------
+    # --- Delivery -----------------------------------------------------------------------------------------------------
 
     async def put_service_event(self, event: dict[str, Any]) -> None:
         """Take an event of an AWS service; read-only calls reach only rules that ask for them."""

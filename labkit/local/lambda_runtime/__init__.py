@@ -1,0 +1,1 @@
+"""Lambda: functions, their policies, their execution environments and the three ways to invoke them."""

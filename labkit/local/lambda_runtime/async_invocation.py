@@ -98,7 +98,7 @@ class AsyncInvocations:
         config.setdefault("DestinationConfig", {"OnSuccess": {}, "OnFailure": {}})
         return {"FunctionArn": f"{function.arn}:$LATEST", **config}
 
-    # --- Events -----------------------------------------------------------------------------------------------------------
+    # --- Events -------------------------------------------------------------------------------------------------------
 
     def accept(self, arn: str, payload: bytes, request_id: str, source: str) -> str:
         """Keep an event and run it soon.

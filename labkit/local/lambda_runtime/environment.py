@@ -14,6 +14,7 @@ import time
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
@@ -73,13 +74,13 @@ class Environment:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-I", "-S", str(WORKER), _site_packages(),
             cwd=self._task_root, env={**self._variables, "AWS_LAMBDA_RUNTIME_API": address},
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT, limit=LONGEST_LINE,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            limit=LONGEST_LINE,
         )  # fmt: skip
         self._pump = asyncio.create_task(self._read_output(self._process))
         self._ended = asyncio.create_task(self._process.wait())
-        await asyncio.wait(
-            {self._api.initialised, self._ended}, timeout=INIT_LIMIT, return_when=asyncio.FIRST_COMPLETED
-        )
+        awaited: set[asyncio.Future[Any]] = {self._api.initialised, self._ended}
+        await asyncio.wait(awaited, timeout=INIT_LIMIT, return_when=asyncio.FIRST_COMPLETED)
         self._init_duration = (time.perf_counter() - started) * 1000
 
     async def invoke(self, invocation: Invocation, timeout: float) -> Outcome:
@@ -88,18 +89,19 @@ class Environment:
         self.invocations += 1
         failed = await self._init_failure(invocation)
         if failed:
-            return self._outcome(invocation, failed[0], failed[1], 0.0, init_duration)
+            return self._outcome(invocation, failed[0], failed[1], 0.0, init_duration=init_duration)
         started = time.perf_counter()
         mark = self._marks[invocation.request_id] = asyncio.Event()
         self._api.offer(invocation)
         assert self._ended is not None
-        await asyncio.wait({invocation.result, self._ended}, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        awaited: set[asyncio.Future[Any]] = {invocation.result, self._ended}
+        await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
         duration = (time.perf_counter() - started) * 1000
         if invocation.result.done():
             payload, error_type = invocation.result.result()
             await _within(mark.wait(), 0.5)
             del self._marks[invocation.request_id]
-            return self._outcome(invocation, payload, error_type, duration, init_duration)
+            return self._outcome(invocation, payload, error_type, duration, init_duration=init_duration)
         memory = self._memory()
         if self._ended.done():
             payload, error_type, status = _exit_error(invocation, self._ended.result())
@@ -108,7 +110,7 @@ class Environment:
             payload, error_type, status = _error("Sandbox.Timedout", text), "Sandbox.Timedout", "timeout"
             duration = timeout * 1000
         await self.end()
-        outcome = self._outcome(invocation, payload, error_type, duration, init_duration, memory)
+        outcome = self._outcome(invocation, payload, error_type, duration, init_duration=init_duration, memory=memory)
         outcome.status = status
         return outcome
 
@@ -133,6 +135,7 @@ class Environment:
         payload: bytes,
         error_type: str,
         duration: float,
+        *,
         init_duration: float | None,
         memory: int | None = None,
     ) -> Outcome:

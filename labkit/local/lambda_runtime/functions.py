@@ -140,7 +140,7 @@ class Lambda:
             **self._async.operations,
         }
 
-    # --- Functions --------------------------------------------------------------------------------------------------------
+    # --- Functions ----------------------------------------------------------------------------------------------------
 
     async def create_function(self, call: ApiCall) -> dict[str, Any]:
         """Create a function; it is Pending for a moment, then Active."""
@@ -325,7 +325,7 @@ class Lambda:
             described["DeadLetterConfig"] = {"TargetArn": function.dead_letter_arn}
         return described
 
-    # --- Invocation -------------------------------------------------------------------------------------------------------
+    # --- Invocation ---------------------------------------------------------------------------------------------------
 
     async def invoke_api(self, call: ApiCall) -> dict[str, Any]:
         """Invoke synchronously, asynchronously, or not at all (DryRun)."""
@@ -390,7 +390,12 @@ class Lambda:
         finally:
             self._environments.release(function.arn, environment)
         events = log_events(
-            request_id, function.region, function.runtime, function.memory_size, outcome, int(started * 1000)
+            request_id,
+            function.region,
+            function.runtime,
+            memory=function.memory_size,
+            outcome=outcome,
+            started_ms=int(started * 1000),
         )
         await self._write_log(function, environment.log_stream, events)
         if outcome.error_type:
@@ -419,7 +424,7 @@ class Lambda:
         """Queue an asynchronous invocation and return its request id."""
         return self._async.accept(self._find(arn).arn, payload, request_id or str(uuid.uuid4()), source)
 
-    # --- For the other parts of the local cloud ---------------------------------------------------------------------------
+    # --- For the other parts of the local cloud -----------------------------------------------------------------------
 
     def configuration(self, arn: str) -> dict[str, Any]:
         """Return what GetFunctionConfiguration answers; *arn* may be a name."""

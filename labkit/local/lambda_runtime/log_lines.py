@@ -21,7 +21,7 @@ TAIL = 4096
 
 
 def log_events(
-    request_id: str, region: str, runtime: str, memory: int, outcome: Outcome, started_ms: int
+    request_id: str, region: str, runtime: str, *, memory: int, outcome: Outcome, started_ms: int
 ) -> list[LogEvent]:
     """Return INIT_START (when cold), START, the output, END and REPORT as log events."""
     now = int(time.time() * 1000)
@@ -30,8 +30,8 @@ def log_events(
         digest = hashlib.sha256(f"{runtime} {platform.python_version()}".encode()).hexdigest()
         version = f"python:{runtime.removeprefix('python')}"
         real = "" if runtime == f"python{_minor()}" else f" (runs on Python {_minor()} here)"
-        text = f"INIT_START Runtime Version: {version}{real}\tRuntime Version ARN: arn:aws:lambda:{region}::runtime:{digest}\n"
-        events.append((started_ms, text))
+        arn = f"arn:aws:lambda:{region}::runtime:{digest}"
+        events.append((started_ms, f"INIT_START Runtime Version: {version}{real}\tRuntime Version ARN: {arn}\n"))
     events.append((started_ms, f"START RequestId: {request_id} Version: $LATEST\n"))
     events += outcome.output
     events.append((now, f"END RequestId: {request_id}\n"))

@@ -7,6 +7,8 @@ line that begins with byte 1 says that the output of an invocation is complete.
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
 
+from __future__ import annotations
+
 import sys
 
 SITE_PACKAGES = sys.argv[1] if len(sys.argv) > 1 else ""
@@ -23,6 +25,14 @@ import time  # noqa: E402
 import traceback  # noqa: E402
 from decimal import Decimal  # noqa: E402
 
+TYPE_CHECKING = False  # `typing` is not imported: it would cost every start
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from http.client import HTTPMessage
+    from typing import Any, BinaryIO
+
+    Handler = Callable[[Any, "Context"], Any]
+
 NBSP = "\u00a0"
 API = "/2018-06-01/runtime"
 
@@ -30,15 +40,15 @@ API = "/2018-06-01/runtime"
 class Output(io.TextIOBase):
     """stdout and stderr of the handler: every line is one log event, written at once."""
 
-    def __init__(self, file):
+    def __init__(self, file: BinaryIO) -> None:
         """Write to *file*, a binary one."""
         self._file, self._lock, self._rest = file, threading.Lock(), ""
 
-    def writable(self):
+    def writable(self) -> bool:
         """Say yes."""
         return True
 
-    def write(self, text):
+    def write(self, text: str) -> int:
         """Write the complete lines of *text* and keep the rest."""
         with self._lock:
             *lines, self._rest = (self._rest + text).split("\n")
@@ -47,12 +57,12 @@ class Output(io.TextIOBase):
                 self._file.flush()
         return len(text)
 
-    def event(self, text):
+    def event(self, text: str) -> None:
         """Write *text* as one log event, whatever line breaks it has."""
         self.flush()
         self.write(text.replace("\n", "\0") + "\n")
 
-    def flush(self):
+    def flush(self) -> None:
         """Write the rest of an unfinished line."""
         with self._lock:
             if self._rest:
@@ -64,7 +74,7 @@ class Output(io.TextIOBase):
 class LogHandler(logging.Handler):
     """The handler that Lambda puts on the root logger."""
 
-    def __init__(self, output):
+    def __init__(self, output: Output) -> None:
         """Write to *output*."""
         super().__init__()
         self._output = output
@@ -74,7 +84,7 @@ class LogHandler(logging.Handler):
         formatter.converter = time.gmtime
         self.setFormatter(formatter)
 
-    def emit(self, record):
+    def emit(self, record: logging.LogRecord) -> None:
         """Write one record as one log event."""
         record.aws_request_id = Context.current_request_id
         self._output.event(self.format(record))
@@ -92,7 +102,7 @@ class Context:
 
     current_request_id = ""
 
-    def __init__(self, headers):
+    def __init__(self, headers: HTTPMessage) -> None:
         """Read the headers of the Runtime API."""
         self.aws_request_id = Context.current_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
         self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
@@ -106,11 +116,11 @@ class Context:
         self.tenant_id = None
         self._deadline_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
 
-    def get_remaining_time_in_millis(self):
+    def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds left, never less than 0."""
         return max(0, int(self._deadline_ms - time.time() * 1000))
 
-    def log(self, message):
+    def log(self, message: object) -> None:
         """Write to the log."""
         sys.stdout.write(str(message))
 
@@ -118,20 +128,20 @@ class Context:
 class RuntimeApi:
     """One kept-alive connection to the Runtime API."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         """Find the address in the environment."""
         host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
         self._connection = http.client.HTTPConnection(host, int(port))
         self._connection.connect()
         self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
-    def next(self):
+    def next(self) -> tuple[HTTPMessage, bytes]:
         """Wait for an invocation; return its headers and its payload."""
         self._connection.request("GET", f"{API}/invocation/next")
         response = self._connection.getresponse()
         return response.headers, response.read()
 
-    def post(self, path, body, error_type=None):
+    def post(self, path: str, body: bytes, error_type: str | None = None) -> int:
         """Send a result or an error; return the HTTP status."""
         headers = {"Content-Type": "application/json"}
         if error_type:
@@ -142,20 +152,20 @@ class RuntimeApi:
         return response.status
 
 
-def end_with_stdin():
+def end_with_stdin() -> None:
     """End this process when the local cloud is gone."""
     while os.read(0, 1):
         pass
     os._exit(0)
 
 
-def error_body(error_type, message, request_id, stack=()):
+def error_body(error_type: str, message: str, request_id: str, stack: Iterable[str] = ()) -> bytes:
     """Return the JSON of an error as Lambda words it."""
     body = {"errorMessage": message, "errorType": error_type, "requestId": request_id, "stackTrace": list(stack)}
     return json.dumps(body).encode()
 
 
-def log_error(output, error_type, message, stack):
+def log_error(output: Output, error_type: str, message: str, stack: Iterable[str]) -> None:
     """Log an error with its traceback as one event; Lambda indents it with no-break spaces."""
     lines = [f"[ERROR] {error_type}: {message}"]
     if stack:
@@ -167,14 +177,14 @@ def log_error(output, error_type, message, stack):
     output.event("\n".join(lines))
 
 
-def stack_of(error):
+def stack_of(error: BaseException) -> list[str]:
     """Return the stack trace, without this file's frames."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     frames = [frame for frame in frames if "importlib" not in frame.filename]
     return traceback.format_list(frames)
 
 
-def find_handler():
+def find_handler() -> Handler:
     """Import the module of the handler; return the function, or raise Failed."""
     name = os.environ["_HANDLER"]
     module_name, dot, function_name = name.rpartition(".")
@@ -193,26 +203,27 @@ def find_handler():
         ) from error
     if not hasattr(module, function_name):
         raise Failed("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
-    return getattr(module, function_name)
+    handler: Handler = getattr(module, function_name)
+    return handler
 
 
 class Failed(Exception):
     """The runtime cannot run the handler."""
 
-    def __init__(self, error_type, message, stack=()):
+    def __init__(self, error_type: str, message: str, stack: Iterable[str] = ()) -> None:
         """Take what the answer shows."""
         super().__init__(message)
         self.error_type, self.message, self.stack = error_type, message, stack
 
 
-def default(value):
+def default(value: object) -> float | int:
     """Serialise what json does not know: Lambda's own encoder knows Decimal."""
     if isinstance(value, Decimal):
         return float(value) if value % 1 else int(value)
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def run_once(api, handler, output, pipe):
+def run_once(api: RuntimeApi, handler: Handler, output: Output, pipe: BinaryIO) -> None:
     """Take one invocation, run the handler, send what came of it."""
     headers, payload = api.next()
     context = Context(headers)
@@ -239,7 +250,7 @@ def run_once(api, handler, output, pipe):
     api.post(path, body, error_type)
 
 
-def main():
+def main() -> None:
     """Serve invocations until the local cloud ends."""
     task_root = os.environ["LAMBDA_TASK_ROOT"]
     sys.path[:0] = [task_root]

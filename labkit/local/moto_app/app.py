@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from moto import backends
-from moto.core.exceptions import HTTPException
 from moto.core.request import Request
+from werkzeug.exceptions import HTTPException
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
 from labkit.local.moto_app.protocols import moto_request

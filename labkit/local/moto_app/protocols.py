@@ -14,6 +14,7 @@ from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol, normalize_request
 from moto.core.routing import get_service_router
 from moto.core.serialize import ResponseSerializer, get_serializer_class
+from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import NotFound
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
@@ -69,7 +70,16 @@ def _recognise_json(http: HttpRequest, service: str, region: str, caller: Caller
         params = body
         if _has_blob_or_timestamp(service, operation_name):
             parser = PROTOCOL_PARSERS["json"](model.operation_model(operation_name))
-            params = parser.parse({"body": http.body, "headers": {}, "values": {}, "url_params": {}})
+            params = parser.parse(
+                {
+                    "method": http.method,
+                    "values": MultiDict(),
+                    "headers": Headers(),
+                    "body": http.body,
+                    "url_path": http.path,
+                    "url_params": {},
+                }
+            )
     except Exception as error:  # json and the parser raise whatever they trip over
         raise _unreadable(service, operation_name, error) from error
     return ApiCall(service, operation_name, params, region, caller, request_id, http, "json")
@@ -180,6 +190,7 @@ def parse_answer(call: ApiCall, response: HttpResponse) -> dict[str, Any]:
 
 
 def moto_request(http: HttpRequest, base_url: str) -> Request:
+    """Return the request as moto's backends take it, addressed to *base_url*."""
     headers = HTTPHeaders()
     for name, value in http.headers.items:
         if name.lower() not in ("host", "transfer-encoding", "expect", "connection"):
@@ -191,8 +202,9 @@ def moto_request(http: HttpRequest, base_url: str) -> Request:
 def parse_error(call: ApiCall, response: HttpResponse) -> AwsError:
     """Read the code and the message out of an error answer of moto."""
     headers = {name.lower(): value for name, value in response.headers.items()}
+    no_shape: Any = None  # the code and the message stand in every error, whatever its shape
     parsed = create_parser(call.protocol).parse(
-        {"status_code": response.status, "headers": headers, "body": response.body}, None
+        {"status_code": response.status, "headers": headers, "body": response.body}, no_shape
     )
     error = parsed.get("Error", {})
     return AwsError(error.get("Code", str(response.status)), error.get("Message", ""), response.status)

@@ -75,7 +75,7 @@ class Sns:
             "ListTagsForResource": lambda call: {"Tags": self._topic(call.params.get("ResourceArn"))["tags"]},
         }
 
-    # --- Topics -----------------------------------------------------------------------------------------------------------
+    # --- Topics -------------------------------------------------------------------------------------------------------
 
     def create_topic(self, call: ApiCall) -> dict[str, Any]:
         """Create a topic, or return the one with this name."""
@@ -141,7 +141,7 @@ class Sns:
         given = {tag["Key"]: tag for tag in call.params.get("Tags") or []}
         topic["tags"] = [tag for tag in topic["tags"] if tag["Key"] not in given] + list(given.values())
 
-    # --- Subscriptions ----------------------------------------------------------------------------------------------------
+    # --- Subscriptions ------------------------------------------------------------------------------------------------
 
     def subscribe(self, call: ApiCall) -> dict[str, Any]:
         """Subscribe an endpoint; an e-mail address must confirm first."""
@@ -238,7 +238,7 @@ class Sns:
             **subscription["attributes"],
         }
 
-    # --- Publishing -------------------------------------------------------------------------------------------------------
+    # --- Publishing ---------------------------------------------------------------------------------------------------
 
     def publish(self, call: ApiCall) -> dict[str, Any]:
         """Publish a message to a topic."""
@@ -364,7 +364,7 @@ class Sns:
                     return None
                 await asyncio.sleep(self._clock.scaled(wait))
 
-    # --- Pages that mails link to -----------------------------------------------------------------------------------------
+    # --- Pages that mails link to -------------------------------------------------------------------------------------
 
     async def confirm_page(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
         """Confirm a subscription for the person who opened the mailed link."""

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import uuid
@@ -65,7 +66,7 @@ class Sqs:
             "CancelMessageMoveTask": self._moves.cancel,
         }
 
-    # --- Queues ---------------------------------------------------------------------------------------------------------
+    # --- Queues -------------------------------------------------------------------------------------------------------
 
     def create_queue(self, call: ApiCall) -> dict[str, Any]:
         """Create a queue, or return the URL of the one that is there with the same attributes."""
@@ -176,7 +177,7 @@ class Sqs:
         sources = [queue for queue in self._queues.values() if redrive_of(queue.attributes)[0] == dlq]
         return {"queueUrls": [self._url(call, queue) for queue in sources]}
 
-    # --- Messages -------------------------------------------------------------------------------------------------------
+    # --- Messages -----------------------------------------------------------------------------------------------------
 
     def send_message(self, call: ApiCall) -> dict[str, Any]:
         """Put one message on a queue."""
@@ -220,14 +221,16 @@ class Sqs:
         if not 1 <= most <= 10:
             raise AwsError(
                 "InvalidParameterValue",
-                f"Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided.",
+                f"Value {most} for parameter MaxNumberOfMessages is invalid. "
+                "Reason: Must be between 1 and 10, if provided.",
             )
         wait = call.params.get("WaitTimeSeconds")
         wait = float(wait) if wait is not None else queue.number("ReceiveMessageWaitTimeSeconds")
         if not 0 <= wait <= 20:
             raise AwsError(
                 "InvalidParameterValue",
-                f"Value {wait:g} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided.",
+                f"Value {wait:g} for parameter WaitTimeSeconds is invalid. "
+                "Reason: Must be >= 0 and <= 20, if provided.",
             )
         visibility = call.params.get("VisibilityTimeout")
         messages = await self.receive_from(
@@ -266,13 +269,14 @@ class Sqs:
         if not 0 <= seconds <= 43_200:
             raise AwsError(
                 "InvalidParameterValue",
-                f"Value {seconds} for parameter VisibilityTimeout is invalid. Reason: VisibilityTimeout must be an integer between 0 and 43200.",
+                f"Value {seconds} for parameter VisibilityTimeout is invalid. "
+                "Reason: VisibilityTimeout must be an integer between 0 and 43200.",
             )
         if not queue.change_visibility(handle, self._clock.now(), seconds):
             raise AwsError(
                 "InvalidParameterValue",
-                f"Value {handle} for parameter ReceiptHandle is invalid. Reason: Message does not exist or is not available "
-                "for visibility timeout change.",
+                f"Value {handle} for parameter ReceiptHandle is invalid. "
+                "Reason: Message does not exist or is not available for visibility timeout change.",
             )
         return {}
 
@@ -298,7 +302,8 @@ class Sqs:
         if not all(ENTRY_ID.fullmatch(one) for one in ids):
             raise AwsError(
                 f"{prefix}InvalidBatchEntryId",
-                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. It can be at most 80 letters long.",
+                "A batch entry id can only contain alphanumeric characters, hyphens and underscores. "
+                "It can be at most 80 letters long.",
             )
         repeated = next((one for one in ids if ids.count(one) > 1), None)
         if repeated:
@@ -311,7 +316,7 @@ class Sqs:
                 answer["Failed"].append({"Id": one, "Code": error.code, "Message": error.message, "SenderFault": True})
         return {key: value for key, value in answer.items() if value}
 
-    # --- For the other parts of the local cloud ---------------------------------------------------------------------------
+    # --- For the other parts of the local cloud -----------------------------------------------------------------------
 
     async def send_to(
         self, queue_arn: str, body: str, *, message_attributes: dict[str, Any] | None = None, sender_id: str = ""
@@ -332,9 +337,7 @@ class Sqs:
         while True:
             queue, now = self._by_arn(queue_arn), self._clock.now()
             visibility = queue.number("VisibilityTimeout") if visibility_timeout is None else visibility_timeout
-            messages = queue.take(
-                now, max_messages, visibility, lambda message, queue=queue: self._to_dlq(queue, message)
-            )  # type: ignore[misc]
+            messages = queue.take(now, max_messages, visibility, functools.partial(self._to_dlq, queue))
             if queue.waiting:
                 queue.wake()
             if messages or now >= deadline:
@@ -353,8 +356,9 @@ class Sqs:
     def delete_from(self, queue_arn: str, receipt_handles: list[str]) -> None:
         """Delete messages in flight."""
         queue = self._queues.get(queue_arn)
-        for handle in receipt_handles if queue else []:
-            queue.delete(handle)  # type: ignore[union-attr]
+        if queue:
+            for handle in receipt_handles:
+                queue.delete(handle)
 
     def change_visibility(self, queue_arn: str, receipt_handle: str, seconds: float) -> None:
         """Let a message in flight come back after *seconds*."""
@@ -427,7 +431,7 @@ class Sqs:
                     queue.in_flight[message.receipt_handle] = message
             queue.later.sort()
 
-    # --- Look-ups -------------------------------------------------------------------------------------------------------
+    # --- Look-ups -----------------------------------------------------------------------------------------------------
 
     def _queue(self, call: ApiCall) -> Queue:
         url = str(call.params.get("QueueUrl") or "")

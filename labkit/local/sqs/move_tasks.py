@@ -63,7 +63,8 @@ class MoveTasks:
         if any(task.source == source_arn and task.status == "RUNNING" for task in self._tasks):
             raise AwsError(
                 "InvalidParameterValue",
-                "There is already a task running. Only one active task is allowed for a source queue arn at a given time.",
+                "There is already a task running. "
+                "Only one active task is allowed for a source queue arn at a given time.",
             )
         now = self._clock.now()
         text = json.dumps({"taskId": str(uuid.uuid4()), "sourceArn": source_arn})

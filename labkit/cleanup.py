@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pandas as pd
@@ -11,11 +13,11 @@ from botocore.exceptions import ClientError
 
 from labkit.cloud import settings
 from labkit.exceptions import LabkitError
-from labkit.inventory import COLUMNS, inventory
+from labkit.inventory import CREATED_AT, PARENTS, TAG, Client, Resource, as_table, everything, resources, tags_of
 
 GONE = {
-    "NoSuchBucket", "NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "NotFound", "TrailNotFoundException",
-    "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidParameter",
+    "NoSuchBucket", "NoSuchBucketPolicy", "NoSuchEntity", "ResourceNotFoundException", "NotFoundException", "NotFound",
+    "TrailNotFoundException", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "InvalidParameter",
 }  # fmt: skip
 BUSY = {
     "ResourceInUseException",
@@ -23,15 +25,23 @@ BUSY = {
     "DeleteConflict",
     "ResourceConflictException",
     "BucketNotEmpty",
+    "BadRequestException",  # an API whose stage still has a usage plan
 }
+PENDING = "PendingConfirmation"
+# DeleteRestApi alone is allowed once per 30 s on AWS, and a mapping takes a minute to go.
+PATIENCE = {"local": 60.0, "endpoint": 60.0, "aws": 600.0}
+PAUSE = {"local": 0.1, "endpoint": 0.5, "aws": 5.0}
 
 
-def cleanup(*, yes: bool = False, timeout: float = 60.0) -> pd.DataFrame:
-    """Delete everything of the connected lab; running it twice is fine.
+def cleanup(*, yes: bool = False, lab_id: str | None = None, timeout: float | None = None) -> pd.DataFrame:
+    """Delete everything of a lab, and prove that nothing is left; running it twice is fine.
+
+    What has the lab's name but not its tag is named and left alone: somebody else may have made it.
 
     Args:
         yes: Really delete; needed on AWS only.
-        timeout: How long AWS may take to let things go, in seconds. ``DeleteRestApi`` alone is allowed once per 30 s.
+        lab_id: Another lab than the connected one, such as ``"lab-tour"``.
+        timeout: How long the cloud may take to let things go, in seconds; 60, on AWS 600.
 
     Returns:
         What was deleted, as :func:`labkit.inventory` listed it before.
@@ -40,105 +50,142 @@ def cleanup(*, yes: bool = False, timeout: float = 60.0) -> pd.DataFrame:
         LabkitError: On AWS without ``yes``; or something is left after *timeout*, the message lists it.
     """
     chosen = settings()
-    before = inventory()
-    print(before.to_string(index=False) if len(before) else f"nothing exists of lab {chosen['lab_id']}")
-    if chosen["cloud"] == "aws" and not yes and len(before):
+    lab = lab_id or chosen["lab_id"]
+    before, strangers = resources(lab)
+    _print(lab, before, strangers)
+    if chosen["cloud"] == "aws" and not yes and before:
         raise LabkitError(
             f"{len(before)} resources in your AWS account would be deleted; call cleanup(yes=True) to do it"
         )
-    deadline = time.monotonic() + timeout
+    patience = PATIENCE[chosen["cloud"]] if timeout is None else timeout
+    later = _delete_all(lab, before, deadline=time.monotonic() + patience, pause=PAUSE[chosen["cloud"]])
+    for one in later:
+        print(f"AWS itself removes within 48 hours: the unconfirmed {one.kind} {one.name} of {one.parent}")
+    print(f"0 resources left of lab {lab}")
+    return as_table(before)
+
+
+def _print(lab: str, found: list[Resource], strangers: list[Resource]) -> None:
+    if found:
+        print(f"lab {lab}: {len(found)} to delete, in this order")
+    for number, one in enumerate(in_order(found), 1):
+        print(f"{number:3} {one.kind:<21} {one.name}")
+    if not found:
+        print(f"nothing exists of lab {lab}")
+    for one in strangers:
+        print(f"left alone: {one.kind} {one.name} has the lab's name but not the tag {TAG}={lab}")
+
+
+def in_order(found: list[Resource]) -> list[Resource]:
+    """Return *found* in an order that AWS accepts: what sends before what receives, contents before containers."""
+    kinds = list(DELETERS)
+    return sorted(found, key=lambda one: (kinds.index(one.kind), one))
+
+
+def _delete_all(lab: str, before: list[Resource], *, deadline: float, pause: float) -> list[Resource]:
+    """Delete until a look finds nothing; return the unconfirmed subscriptions, which nobody can delete."""
+    # A stage's log group is found through its API only, so it must be remembered while the API still stands.
+    groups = {one for one in before if one.kind == "log group"}
     left = before
-    while len(left):
-        for kind, delete in DELETERS.items():
-            for name in left.loc[left["kind"].str.startswith(kind), "name"]:
-                _tolerant(delete, name)
-        left = _without_pending(inventory())
-        if len(left) and time.monotonic() > deadline:
-            raise LabkitError(
-                f"after {timeout:g} s these are left, run cleanup() again:\n{left.to_string(index=False)}"
-            )
-        if len(left):
-            time.sleep(0.5)
-    print(f"0 resources left of lab {chosen['lab_id']}")
-    return before
+    while True:
+        client: Client = functools.cache(boto3.client)
+        for one in in_order(list({*left, *groups})):
+            if one.id != PENDING:
+                _tolerant(DELETERS[one.kind], client, one)
+        found = resources(lab)[0]
+        later, left = [one for one in found if one.id == PENDING], [one for one in found if one.id != PENDING]
+        if not left:
+            return later
+        if time.monotonic() > deadline:
+            table = as_table(left).to_string(index=False)
+            raise LabkitError(f"these of lab {lab} are still there; run cleanup() again in a minute:\n{table}")
+        time.sleep(pause)
 
 
-def _without_pending(found: pd.DataFrame) -> pd.DataFrame:
-    """Leave out subscriptions that wait for their confirmation: nobody can delete those, AWS does within 48 hours."""
-    return pd.DataFrame(found[found["name"] != "PendingConfirmation"], columns=COLUMNS)
-
-
-def _tolerant(delete: Callable[[str], None], name: str) -> None:
+def _tolerant(delete: Callable[[Client, Resource], object], client: Client, one: Resource) -> None:
     try:
-        delete(name)
+        delete(client, one)
     except ClientError as error:
         if error.response["Error"]["Code"] not in GONE | BUSY:
             raise
 
 
-def _rule(name: str) -> None:
-    events = boto3.client("events")
-    targets = [target["Id"] for target in events.list_targets_by_rule(Rule=name)["Targets"]]
-    if targets:
-        events.remove_targets(Rule=name, Ids=targets)
-    events.delete_rule(Name=name)
+def old_labs(older_than: timedelta) -> list[str]:
+    """Return the labs whose youngest resource is older than *older_than*, by the tag ``labkit:created-at``.
+
+    A lab without any such tag has no known age and is not among them.
+    """
+    client: Client = functools.cache(boto3.client)
+    youngest: dict[str, datetime] = {}
+    for one in everything(client):
+        tags = {} if one.kind in PARENTS else tags_of(client, one)
+        if TAG in tags and (made := _moment(tags.get(CREATED_AT, ""))):
+            youngest[tags[TAG]] = max(made, youngest.get(tags[TAG], made))
+    limit = datetime.now(UTC) - older_than
+    return sorted(lab for lab, made in youngest.items() if made < limit)
 
 
-def _trail(name: str) -> None:
-    boto3.client("cloudtrail").stop_logging(Name=name)
-    boto3.client("cloudtrail").delete_trail(Name=name)
+def _moment(text: str) -> datetime | None:
+    try:
+        made = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return made if made.tzinfo else made.replace(tzinfo=UTC)
 
 
-def _subscription(arn: str) -> None:
-    if arn != "PendingConfirmation":
-        boto3.client("sns").unsubscribe(SubscriptionArn=arn)
+def _trail(client: Client, one: Resource) -> None:
+    client("cloudtrail").stop_logging(Name=one.id)
+    client("cloudtrail").delete_trail(Name=one.id)
 
 
-def _role(name: str) -> None:
-    iam = boto3.client("iam")
-    for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
-        iam.delete_role_policy(RoleName=name, PolicyName=policy)
-    for policy in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-        iam.detach_role_policy(RoleName=name, PolicyArn=policy["PolicyArn"])
-    iam.delete_role(RoleName=name)
+def _usage_plan(client: Client, one: Resource) -> None:
+    gateway = client("apigateway")
+    for key in gateway.get_usage_plan_keys(usagePlanId=one.id)["items"]:
+        gateway.delete_usage_plan_key(usagePlanId=one.id, keyId=key["id"])
+    for stage in gateway.get_usage_plan(usagePlanId=one.id).get("apiStages", []):
+        remove = {"op": "remove", "path": "/apiStages", "value": f"{stage['apiId']}:{stage['stage']}"}
+        gateway.update_usage_plan(usagePlanId=one.id, patchOperations=[remove])
+    gateway.delete_usage_plan(usagePlanId=one.id)
 
 
-def _bucket(name: str) -> None:
-    s3 = boto3.client("s3")
-    s3.delete_bucket_policy(Bucket=name)  # it may forbid what follows
-    for page in s3.get_paginator("list_object_versions").paginate(Bucket=name):
+def _role(client: Client, one: Resource) -> None:
+    iam = client("iam")
+    for policy in iam.list_role_policies(RoleName=one.id)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=one.id, PolicyName=policy)
+    for policy in iam.list_attached_role_policies(RoleName=one.id)["AttachedPolicies"]:
+        iam.detach_role_policy(RoleName=one.id, PolicyArn=policy["PolicyArn"])
+    iam.delete_role(RoleName=one.id)
+
+
+def _bucket(client: Client, one: Resource) -> None:
+    s3 = client("s3")
+    s3.delete_bucket_policy(Bucket=one.id)  # it may forbid what follows
+    for page in s3.get_paginator("list_object_versions").paginate(Bucket=one.id):
         found = [
             {"Key": v["Key"], "VersionId": v["VersionId"]}
             for v in [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
         ]
         if found:
-            s3.delete_objects(Bucket=name, Delete={"Objects": found, "Quiet": True})
-    s3.delete_bucket(Bucket=name)
+            s3.delete_objects(Bucket=one.id, Delete={"Objects": found, "Quiet": True})
+    s3.delete_bucket(Bucket=one.id)
 
 
-DELETERS: dict[str, Callable[[str], None]] = {
-    "rule": _rule,
+# The order is that of deletion.
+DELETERS: dict[str, Callable[[Client, Resource], object]] = {
+    "target": lambda client, one: client("events").remove_targets(Rule=one.parent, Ids=[one.id]),
+    "rule": lambda client, one: client("events").delete_rule(Name=one.id),
     "trail": _trail,
-    "subscription": _subscription,
-    "topic": lambda arn: boto3.client("sns").delete_topic(TopicArn=arn),
-    "REST API": lambda api: boto3.client("apigateway").delete_rest_api(restApiId=api),
-    "event source mapping": lambda uid: _delete_mapping(uid),
-    "function": lambda name: _delete_function(name),
-    "table": lambda name: _delete_table(name),
-    "queue": lambda url: boto3.client("sqs").delete_queue(QueueUrl=url),
+    "subscription": lambda client, one: client("sns").unsubscribe(SubscriptionArn=one.id),
+    "topic": lambda client, one: client("sns").delete_topic(TopicArn=one.id),
+    "usage plan": _usage_plan,
+    "API key": lambda client, one: client("apigateway").delete_api_key(apiKey=one.id),
+    "REST API": lambda client, one: client("apigateway").delete_rest_api(restApiId=one.id),
+    "event source mapping": lambda client, one: client("lambda").delete_event_source_mapping(UUID=one.id),
+    "function": lambda client, one: client("lambda").delete_function(FunctionName=one.id),
+    "table": lambda client, one: client("dynamodb").delete_table(TableName=one.id),
+    "data stream": lambda client, one: client("kinesis").delete_stream(StreamName=one.id, EnforceConsumerDeletion=True),
+    "queue": lambda client, one: client("sqs").delete_queue(QueueUrl=one.id),
     "bucket": _bucket,
     "role": _role,
-    "log group": lambda name: boto3.client("logs").delete_log_group(logGroupName=name),
+    "log group": lambda client, one: client("logs").delete_log_group(logGroupName=one.id),
 }
-
-
-def _delete_mapping(uid: str) -> None:
-    boto3.client("lambda").delete_event_source_mapping(UUID=uid)
-
-
-def _delete_function(name: str) -> None:
-    boto3.client("lambda").delete_function(FunctionName=name)
-
-
-def _delete_table(name: str) -> None:
-    boto3.client("dynamodb").delete_table(TableName=name)

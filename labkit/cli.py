@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -226,13 +227,38 @@ def inventory(lab_id: Annotated[str | None, typer.Option(help="the lab")] = None
 def cleanup(
     lab_id: Annotated[str | None, typer.Option(help="the lab")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="delete; needed on AWS")] = False,
+    older_than: Annotated[str | None, typer.Option(help="every lab untouched for so long: 90m, 6h, 2d")] = None,
+    prefix: Annotated[str, typer.Option(help="with --older-than: only labs whose id begins so, such as ci-")] = "",
 ) -> None:
-    """Delete everything of a lab, and prove that nothing is left."""
+    """Delete everything of a lab, and prove that nothing is left.
+
+    With --older-than it is the janitor: it takes every lab whose youngest resource is older than that.
+    """
     from labkit.cleanup import cleanup as clean
+    from labkit.cleanup import old_labs
     from labkit.cloud import connect
 
-    connect(lab_id=lab_id)
-    clean(yes=yes)
+    if older_than is None:
+        if prefix:
+            raise LabkitError("--prefix belongs to --older-than; to clean one lab use: labkit cleanup --lab-id LAB_ID")
+        connect(lab_id=lab_id)
+        clean(yes=yes)
+        return
+    if lab_id is not None:
+        raise LabkitError("--lab-id names one lab and --older-than finds them; use one of the two")
+    age = _duration(older_than)
+    connect()
+    found = [lab for lab in old_labs(age) if lab.startswith(prefix)]
+    print(f"{len(found)} labs are older than {older_than}: {', '.join(found) or 'none'}")
+    for lab in found:
+        clean(yes=yes, lab_id=lab)
+
+
+def _duration(text: str) -> timedelta:
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    if len(text) < 2 or text[-1] not in units or not text[:-1].isdecimal():
+        raise LabkitError(f"--older-than is {text!r}; write a number and a unit: 90m, 6h, 2d")
+    return timedelta(**{units[text[-1]]: int(text[:-1])})
 
 
 if __name__ == "__main__":

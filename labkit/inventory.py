@@ -1,8 +1,10 @@
-"""What exists of a lab."""
+"""What exists of a lab: found by its tag, and what can carry no tag by the name of what it hangs on."""
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import boto3
@@ -11,34 +13,89 @@ from botocore.exceptions import ClientError
 
 from labkit.cloud import settings
 
-Found = tuple[str, str, str]
-TAG = "labkit:lab-id"
-COLUMNS = ["service", "kind", "name"]
+TAG, CREATED_AT = "labkit:lab-id", "labkit:created-at"
+COLUMNS = ["service", "kind", "name", "found by"]
+NO_TAGS = {"NoSuchTagSet", "NoSuchEntity", "ResourceNotFoundException", "NotFound", "NotFoundException"}
+EXECUTION_LOGS = "API-Gateway-Execution-Logs_"
+Client = Callable[[str], Any]
 
 
-def inventory() -> pd.DataFrame:
-    """Return everything that exists of the connected lab.
+@dataclass(frozen=True, slots=True, order=True)
+class Resource:
+    """One thing in the account.
+
+    *id* is what AWS's delete call wants; *parent* names what a thing without a tag hangs on.
+    """
+
+    service: str
+    kind: str
+    name: str
+    id: str
+    parent: str = ""
+
+    @property
+    def last_name(self) -> str:
+        """The name that says to which lab it belongs."""
+        return self.parent or self.name
+
+
+def inventory(*, lab_id: str | None = None) -> pd.DataFrame:
+    """Return everything that exists of a lab.
 
     A resource belongs to a lab when its name ends with the LAB_ID and it carries the tag ``labkit:lab-id``. What cannot
-    carry a tag (log groups, mappings, subscriptions) belongs to the lab by the name of the function or topic it hangs on.
+    carry a tag (mappings, subscriptions, targets), or what Lambda makes without one (log groups), belongs to the lab by
+    the name of the function, topic or rule that it hangs on.
+
+    Args:
+        lab_id: Another lab than the connected one, such as ``"lab-tour"``.
 
     Returns:
-        Columns ``service``, ``kind``, ``name``; no rows when nothing exists.
+        Columns ``service``, ``kind``, ``name``, ``found by``; no rows when nothing exists.
     """
-    everything = (found for source in SOURCES for found in source())
-    return pd.DataFrame(sorted(found for found in everything if tagged(found[1], found[2])), columns=COLUMNS)
+    return as_table(resources(lab_id or settings()["lab_id"])[0])
 
 
-def tagged(kind: str, name: str) -> bool:
-    """Whether a resource carries the lab's tag, or is of a kind that can carry none."""
-    read = TAGS_OF.get(kind)
-    if read is None:
-        return True
+def as_table(found: list[Resource]) -> pd.DataFrame:
+    """Return *found* as the table that :func:`inventory` promises."""
+    rows = [
+        (one.service, one.kind, one.name, f"its {PARENTS[one.kind]}" if one.kind in PARENTS else "tag")
+        for one in sorted(found)
+    ]
+    return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def resources(lab_id: str) -> tuple[list[Resource], list[Resource]]:
+    """Return what belongs to a lab, and what has its name but not its tag."""
+    client: Client = functools.cache(boto3.client)
+    named = [one for one in everything(client) if belongs(one.last_name, lab_id)]
+    parents = [one for one in named if one.kind not in PARENTS]
+    mine = [one for one in parents if tags_of(client, one).get(TAG) == lab_id]
+    strangers = {(one.kind, one.name) for one in parents if one not in mine}
+    # A child whose parent has gone already is ours by its name; one of a stranger is the stranger's.
+    mine += [one for one in named if one.kind in PARENTS and (PARENTS[one.kind], one.parent) not in strangers]
+    apis = {one.id for one in mine if one.kind == "REST API"}
+    mine += [group for group in execution_log_groups(client) if group.parent in apis]
+    return mine, [one for one in named if one not in mine]
+
+
+def belongs(name: str, lab_id: str) -> bool:
+    """Whether a resource's name says that it belongs to a lab."""
+    return name.endswith((f"-{lab_id}", f"-{lab_id}-{settings()['account']}"))
+
+
+def everything(client: Client) -> Iterator[Resource]:
+    """Yield everything in the account of the kinds that a notebook makes, of whatever lab."""
+    for source in SOURCES:
+        yield from source(client)
+
+
+def tags_of(client: Client, resource: Resource) -> dict[str, str]:
+    """Return the tags of a resource; none when it has gone meanwhile."""
     try:
-        return read(name).get(TAG) == settings()["lab_id"]
+        return dict(TAGS_OF[resource.kind](client, resource))
     except ClientError as error:
-        if error.response["Error"]["Code"] in ("NoSuchTagSet", "NoSuchEntity", "ResourceNotFoundException", "NotFound"):
-            return False
+        if error.response["Error"]["Code"] in NO_TAGS:
+            return {}
         raise
 
 
@@ -51,116 +108,152 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{chosen['region']}:{chosen['account']}:{resource}"
 
 
-TAGS_OF: dict[str, Callable[[str], dict[str, str]]] = {
-    "bucket": lambda name: _pairs(boto3.client("s3").get_bucket_tagging(Bucket=name)["TagSet"]),
-    "queue": lambda url: boto3.client("sqs").list_queue_tags(QueueUrl=url).get("Tags", {}),
-    "table": lambda name: _pairs(
-        boto3.client("dynamodb").list_tags_of_resource(ResourceArn=_arn("dynamodb", f"table/{name}"))["Tags"]
-    ),
-    "function": lambda name: boto3.client("lambda").list_tags(Resource=_arn("lambda", f"function:{name}"))["Tags"],
-    "REST API": lambda api: boto3.client("apigateway").get_rest_api(restApiId=api).get("tags", {}),
-    "role": lambda name: _pairs(boto3.client("iam").list_role_tags(RoleName=name)["Tags"]),
-    "topic": lambda arn: _pairs(boto3.client("sns").list_tags_for_resource(ResourceArn=arn)["Tags"]),
-    "rule": lambda name: _pairs(
-        boto3.client("events").list_tags_for_resource(ResourceARN=_arn("events", f"rule/{name}"))["Tags"]
-    ),
-    "trail": lambda name: _pairs(
-        boto3.client("cloudtrail").list_tags(ResourceIdList=[_arn("cloudtrail", f"trail/{name}")])["ResourceTagList"][
-            0
-        ]["TagsList"]
-    ),
+def buckets(client: Client) -> Iterator[Resource]:
+    """Buckets."""
+    for bucket in client("s3").list_buckets()["Buckets"]:
+        yield Resource("S3", "bucket", bucket["Name"], bucket["Name"])
+
+
+def queues(client: Client) -> Iterator[Resource]:
+    """Queues."""
+    for page in client("sqs").get_paginator("list_queues").paginate():
+        for url in page.get("QueueUrls", []):
+            yield Resource("SQS", "queue", url.rpartition("/")[2], url)
+
+
+def tables(client: Client) -> Iterator[Resource]:
+    """Tables."""
+    for page in client("dynamodb").get_paginator("list_tables").paginate():
+        yield from (Resource("DynamoDB", "table", name, name) for name in page["TableNames"])
+
+
+def data_streams(client: Client) -> Iterator[Resource]:
+    """Kinesis streams."""
+    for page in client("kinesis").get_paginator("list_streams").paginate():
+        yield from (Resource("Kinesis", "data stream", name, name) for name in page["StreamNames"])
+
+
+def functions(client: Client) -> Iterator[Resource]:
+    """Functions."""
+    for page in client("lambda").get_paginator("list_functions").paginate():
+        for one in page["Functions"]:
+            yield Resource("Lambda", "function", one["FunctionName"], one["FunctionName"])
+
+
+def mappings(client: Client) -> Iterator[Resource]:
+    """Event source mappings; one outlives its function and its source."""
+    for page in client("lambda").get_paginator("list_event_source_mappings").paginate():
+        for one in page["EventSourceMappings"]:
+            function = one["FunctionArn"].split(":function:")[-1].split(":")[0]
+            source = one["EventSourceArn"].split(":", 5)[-1].removeprefix("table/").removeprefix("stream/")
+            name = f"{source.split('/')[0]} → {function}"
+            yield Resource("Lambda", "event source mapping", name, one["UUID"], function)
+
+
+def rest_apis(client: Client) -> Iterator[Resource]:
+    """REST APIs."""
+    for page in client("apigateway").get_paginator("get_rest_apis").paginate():
+        yield from (Resource("API Gateway", "REST API", api["name"], api["id"]) for api in page["items"])
+
+
+def usage_plans(client: Client) -> Iterator[Resource]:
+    """Usage plans."""
+    for page in client("apigateway").get_paginator("get_usage_plans").paginate():
+        yield from (Resource("API Gateway", "usage plan", plan["name"], plan["id"]) for plan in page["items"])
+
+
+def api_keys(client: Client) -> Iterator[Resource]:
+    """API keys."""
+    for page in client("apigateway").get_paginator("get_api_keys").paginate():
+        yield from (Resource("API Gateway", "API key", key.get("name", ""), key["id"]) for key in page["items"])
+
+
+def roles(client: Client) -> Iterator[Resource]:
+    """Roles."""
+    for page in client("iam").get_paginator("list_roles").paginate():
+        yield from (Resource("IAM", "role", role["RoleName"], role["RoleName"]) for role in page["Roles"])
+
+
+def topics(client: Client) -> Iterator[Resource]:
+    """Topics."""
+    for page in client("sns").get_paginator("list_topics").paginate():
+        for topic in page["Topics"]:
+            yield Resource("SNS", "topic", topic["TopicArn"].rpartition(":")[2], topic["TopicArn"])
+
+
+def subscriptions(client: Client) -> Iterator[Resource]:
+    """Subscriptions; one that waits for its confirmation has the word PendingConfirmation in place of an ARN."""
+    for page in client("sns").get_paginator("list_subscriptions").paginate():
+        for one in page["Subscriptions"]:
+            name, topic = f"{one['Protocol']} to {one['Endpoint']}", one["TopicArn"].rpartition(":")[2]
+            yield Resource("SNS", "subscription", name, one["SubscriptionArn"], topic)
+
+
+def rules(client: Client) -> Iterator[Resource]:
+    """Rules and their targets."""
+    for page in client("events").get_paginator("list_rules").paginate():
+        for rule in page["Rules"]:
+            yield Resource("EventBridge", "rule", rule["Name"], rule["Name"])
+            for target in client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]:
+                name = f"{rule['Name']} → {target['Arn'].rpartition(':')[2]}"
+                yield Resource("EventBridge", "target", name, target["Id"], rule["Name"])
+
+
+def trails(client: Client) -> Iterator[Resource]:
+    """Trails."""
+    for trail in client("cloudtrail").describe_trails(includeShadowTrails=False)["trailList"]:
+        yield Resource("CloudTrail", "trail", trail["Name"], trail["Name"])
+
+
+def log_groups(client: Client) -> Iterator[Resource]:
+    """Log groups that Lambda made for functions; they carry no tag and outlive the function."""
+    for page in client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/aws/lambda/"):
+        for group in page["logGroups"]:
+            name = group["logGroupName"]
+            yield Resource("CloudWatch Logs", "log group", name, name, name.rpartition("/")[2])
+
+
+def execution_log_groups(client: Client) -> Iterator[Resource]:
+    """Log groups that API Gateway made for stages; they are named after the API's id."""
+    for page in client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix=EXECUTION_LOGS):
+        for group in page["logGroups"]:
+            name = group["logGroupName"]
+            api = name.removeprefix(EXECUTION_LOGS).partition("/")[0]
+            yield Resource("CloudWatch Logs", "log group", name, name, api)
+
+
+SOURCES: list[Callable[[Client], Iterator[Resource]]] = [
+    buckets, queues, tables, data_streams, functions, mappings, rest_apis, usage_plans, api_keys, roles, topics,
+    subscriptions, rules, trails, log_groups,
+]  # fmt: skip
+
+# What carries no tag of its own, and what its name hangs on.
+PARENTS = {
+    "event source mapping": "function",
+    "subscription": "topic",
+    "target": "rule",
+    "log group": "function",
 }
 
-
-def mine(name: str) -> bool:
-    """Whether a resource's name says that it belongs to the connected lab."""
-    chosen = settings()
-    return name.endswith(f"-{chosen['lab_id']}") or name.endswith(f"-{chosen['lab_id']}-{chosen['account']}")
-
-
-def buckets() -> Iterator[Found]:
-    """Buckets of the lab."""
-    for bucket in boto3.client("s3").list_buckets()["Buckets"]:
-        if mine(bucket["Name"]):
-            yield "S3", "bucket", bucket["Name"]
-
-
-def queues() -> Iterator[Found]:
-    """Queues of the lab."""
-    for page in boto3.client("sqs").get_paginator("list_queues").paginate():
-        for url in page.get("QueueUrls", []):
-            if mine(url.rpartition("/")[2]):
-                yield "SQS", "queue", url
-
-
-def tables() -> Iterator[Found]:
-    """Tables of the lab."""
-    for page in boto3.client("dynamodb").get_paginator("list_tables").paginate():
-        yield from (("DynamoDB", "table", name) for name in page["TableNames"] if mine(name))
-
-
-def functions() -> Iterator[Found]:
-    """Functions of the lab."""
-    for page in boto3.client("lambda").get_paginator("list_functions").paginate():
-        yield from (("Lambda", "function", f["FunctionName"]) for f in page["Functions"] if mine(f["FunctionName"]))
-
-
-def mappings() -> Iterator[Found]:
-    """Event source mappings of the lab's functions."""
-    for page in boto3.client("lambda").get_paginator("list_event_source_mappings").paginate():
-        for mapping in page["EventSourceMappings"]:
-            if mine(mapping["FunctionArn"].rpartition(":")[2]):
-                yield "Lambda", "event source mapping", mapping["UUID"]
-
-
-def rest_apis() -> Iterator[Found]:
-    """REST APIs of the lab."""
-    for page in boto3.client("apigateway").get_paginator("get_rest_apis").paginate():
-        yield from (("API Gateway", "REST API", api["id"]) for api in page["items"] if mine(api["name"]))
-
-
-def roles() -> Iterator[Found]:
-    """Roles of the lab."""
-    for page in boto3.client("iam").get_paginator("list_roles").paginate():
-        yield from (("IAM", "role", role["RoleName"]) for role in page["Roles"] if mine(role["RoleName"]))
-
-
-def topics() -> Iterator[Found]:
-    """Topics of the lab."""
-    for page in boto3.client("sns").get_paginator("list_topics").paginate():
-        yield from (("SNS", "topic", t["TopicArn"]) for t in page["Topics"] if mine(t["TopicArn"].rpartition(":")[2]))
-
-
-def subscriptions() -> Iterator[Found]:
-    """Subscriptions to the lab's topics."""
-    for page in boto3.client("sns").get_paginator("list_subscriptions").paginate():
-        for one in page["Subscriptions"]:
-            if mine(one["TopicArn"].rpartition(":")[2]):
-                yield "SNS", f"subscription ({one['Protocol']} {one['Endpoint']})", one["SubscriptionArn"]
-
-
-def rules() -> Iterator[Found]:
-    """Rules of the lab."""
-    for rule in boto3.client("events").list_rules()["Rules"]:
-        if mine(rule["Name"]):
-            yield "EventBridge", "rule", rule["Name"]
-
-
-def trails() -> Iterator[Found]:
-    """Trails of the lab."""
-    for trail in boto3.client("cloudtrail").describe_trails()["trailList"]:
-        if mine(trail["Name"]):
-            yield "CloudTrail", "trail", trail["Name"]
-
-
-def log_groups() -> Iterator[Found]:
-    """Log groups that Lambda made for the lab's functions; they carry no tag."""
-    for page in boto3.client("logs").get_paginator("describe_log_groups").paginate(logGroupNamePrefix="/aws/lambda/"):
-        yield from (
-            ("CloudWatch Logs", "log group", g["logGroupName"]) for g in page["logGroups"] if mine(g["logGroupName"])
-        )
-
-
-SOURCES: list[Callable[[], Iterator[Any]]] = [
-    buckets, queues, tables, functions, mappings, rest_apis, roles, topics, subscriptions, rules, trails, log_groups,
-]  # fmt: skip
+TAGS_OF: dict[str, Callable[[Client, Resource], dict[str, str]]] = {
+    "bucket": lambda client, one: _pairs(client("s3").get_bucket_tagging(Bucket=one.id)["TagSet"]),
+    "queue": lambda client, one: client("sqs").list_queue_tags(QueueUrl=one.id).get("Tags", {}),
+    "table": lambda client, one: _pairs(
+        client("dynamodb").list_tags_of_resource(ResourceArn=_arn("dynamodb", f"table/{one.id}"))["Tags"]
+    ),
+    "data stream": lambda client, one: _pairs(client("kinesis").list_tags_for_stream(StreamName=one.id)["Tags"]),
+    "function": lambda client, one: client("lambda").list_tags(Resource=_arn("lambda", f"function:{one.id}"))["Tags"],
+    "REST API": lambda client, one: client("apigateway").get_rest_api(restApiId=one.id).get("tags", {}),
+    "usage plan": lambda client, one: client("apigateway").get_usage_plan(usagePlanId=one.id).get("tags", {}),
+    "API key": lambda client, one: client("apigateway").get_api_key(apiKey=one.id).get("tags", {}),
+    "role": lambda client, one: _pairs(client("iam").list_role_tags(RoleName=one.id)["Tags"]),
+    "topic": lambda client, one: _pairs(client("sns").list_tags_for_resource(ResourceArn=one.id)["Tags"]),
+    "rule": lambda client, one: _pairs(
+        client("events").list_tags_for_resource(ResourceARN=_arn("events", f"rule/{one.id}"))["Tags"]
+    ),
+    "trail": lambda client, one: _pairs(
+        client("cloudtrail").list_tags(ResourceIdList=[_arn("cloudtrail", f"trail/{one.id}")])["ResourceTagList"][0][
+            "TagsList"
+        ]
+    ),
+}

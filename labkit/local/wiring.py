@@ -36,6 +36,7 @@ from labkit.local.moto_app.rest_apis import RestApis
 from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
 from labkit.local.moto_app.streams import Streams
 from labkit.local.policy import allows_principal
+from labkit.local.policy_simulator import PolicySimulator
 from labkit.local.s3_access import S3Access
 from labkit.local.s3_listing import S3Listing
 from labkit.local.s3_website import Website
@@ -203,12 +204,20 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
         now=clock.now,
     )
+
+    async def may_write_logs(role_arn: str, region: str) -> bool:
+        group = f"arn:aws:logs:{region}:{ACCOUNT_ID}:log-group:API-Gateway-Execution-Logs:log-stream:any"
+        return await iam.trusts(role_arn, "apigateway.amazonaws.com") and await iam.role_can(
+            role_arn, "logs:PutLogEvents", group
+        )
+
     control_plane = ControlPlane(
         reads=rest_apis,
         changes=RestApiChanges(moto),
         deployed=api_gateway.deployed,
         usage=api_gateway.usage_plans.usage,
         serialise=serialise,
+        may_write_logs=may_write_logs,
         now=clock.now,
     )
 
@@ -278,6 +287,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         elif call.service == "apigateway":
             api_gateway.observe(call, result, error)
 
+    simulator = PolicySimulator(policy_documents=roles.policy_documents, role=roles.role, serialise=serialise)
     gateway = Gateway(
         owners={
             "sqs": sqs.operations,
@@ -295,6 +305,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
             ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
             ("logs", "PutSubscriptionFilter"): _refuse,
+            ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
+            ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
         },
         identify=_identify(iam, clock),
         authorise=iam.authorise,

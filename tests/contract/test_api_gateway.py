@@ -427,8 +427,50 @@ def test_more_than_10_mb_is_413(api: Api, function_arn: str):
     assert api.call("POST", "/x", b"x" * (10 * 1024 * 1024 + 1))[0] == 413
 
 
+@pytest.fixture
+def logs_role(api: Api, client: Callable[..., Any], unique: Callable[[str], str]) -> Iterator[str]:
+    """A role that API Gateway may wear to write logs; the account forgets it afterwards."""
+    name = unique("ApiGatewayLogs")
+    wear = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [wear]})
+    yield client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    set_logs_role(api, "")
+
+
+def set_logs_role(api: Api, arn: str) -> dict[str, Any]:
+    return api.gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}])
+
+
+def let_write_logs(client: Callable[..., Any], role_arn: str) -> None:
+    write = {"Effect": "Allow", "Action": ["logs:CreateLogGroup", "logs:CreateLogStream", "logs:PutLogEvents"]}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**write, "Resource": "*"}]})
+    client("iam").put_role_policy(RoleName=role_arn.rpartition("/")[2], PolicyName="write-logs", PolicyDocument=policy)
+
+
+def test_a_stage_logs_only_where_the_account_has_a_role_for_it(api: Api, client: Callable[..., Any], logs_role: str):
+    """The role is the account's, one per region: it must trust API Gateway and may write logs."""
+    api.preflight(api.resource("x"))
+    api.deploy()
+    stage = {"restApiId": api.id, "stageName": "prod"}
+    wanted = [{"op": "replace", "path": "/*/*/logging/loglevel", "value": "INFO"}]
+    refused = "The role ARN does not have required permissions configured. Please grant trust permission for API "
+    refused += "Gateway and add the required role policy."
+
+    without = error_of(lambda: api.gateway.update_stage(**stage, patchOperations=wanted))
+    powerless = error_of(lambda: set_logs_role(api, logs_role))
+    let_write_logs(client, logs_role)
+    account = set_logs_role(api, logs_role)
+    answer = api.gateway.update_stage(**stage, patchOperations=wanted)
+
+    text = "CloudWatch Logs role ARN must be set in account settings to enable logging"
+    assert without == ("BadRequestException", text, 400)
+    assert powerless == ("BadRequestException", refused, 400)
+    assert account["cloudwatchRoleArn"] == api.gateway.get_account()["cloudwatchRoleArn"] == logs_role
+    assert answer["methodSettings"]["*/*"]["loggingLevel"] == "INFO"
+
+
 def test_execution_logs_tell_why_where_the_stage_asks_for_them(
-    api: Api, client: Callable[..., Any], function_arn: str, eventually: Callable[..., Any]
+    api: Api, client: Callable[..., Any], function_arn: str, logs_role: str, eventually: Callable[..., Any]
 ):
     """The client sees «Internal server error»; the log says what is wrong."""
     address = api.proxy(api.resource("x"), "POST", function_arn)
@@ -436,6 +478,8 @@ def test_execution_logs_tell_why_where_the_stage_asks_for_them(
         **address, patchOperations=[{"op": "replace", "path": "/httpMethod", "value": "GET"}]
     )
     api.deploy()
+    let_write_logs(client, logs_role)
+    set_logs_role(api, logs_role)
     api.gateway.update_stage(
         restApiId=api.id, stageName="prod",
         patchOperations=[{"op": "replace", "path": "/*/*/logging/loglevel", "value": "ERROR"}],

@@ -35,6 +35,7 @@ class ControlPlane:
         deployed: ``await deployed(api_id, deployment_id, region)``, told of each new deployment.
         usage: ``usage(plan, key_id, start, end)``: what a key used of a plan.
         serialise: Makes the HTTP answer of a result.
+        may_write_logs: ``await may_write_logs(role_arn, region)``: whether API Gateway may wear a role to write logs.
         now: Epoch seconds.
     """
 
@@ -46,6 +47,7 @@ class ControlPlane:
         deployed: Callable[[str, str, str], Awaitable[None]],
         usage: Callable[[dict[str, Any], str, date, date], list[list[int]]],
         serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
+        may_write_logs: Callable[[str, str], Awaitable[bool]],
         now: Callable[[], float],
     ) -> None:
         self._reads = reads
@@ -53,6 +55,7 @@ class ControlPlane:
         self._deployed = deployed
         self._usage = usage
         self._serialise = serialise
+        self._may_write_logs = may_write_logs
         self._now = now
         self._answers: Mapping[str, Answer] = {
             "DeleteDeployment": self._delete_deployment,
@@ -79,7 +82,8 @@ class ControlPlane:
     def corrections(self) -> dict[str, Correction]:
         """Operation → what stands before moto for it."""
         names = {*checks.OF_AN_API, *checks.OF_KEYS_AND_PLANS, *checks.ALONE, *self._answers, *self._afterwards}
-        return {**dict.fromkeys(names, self._correct), "CreateDeployment": self._create_deployment}
+        own = {"CreateDeployment": self._create_deployment, "UpdateAccount": self._update_account}
+        return {**dict.fromkeys(names, self._correct), **own}
 
     async def _correct(self, call: ApiCall, forward: Forward) -> HttpResponse:
         await self._check(call)
@@ -110,6 +114,22 @@ class ControlPlane:
             metering = await self._reads.metering(call.region)
             for check_metering in checks.OF_KEYS_AND_PLANS[call.operation]:
                 check_metering(call.params, metering)
+        wants_logs = call.operation == "UpdateStage" and checks.asks_for_logs(call.params)
+        if wants_logs and not await self._reads.logs_role(call.region):
+            message = "CloudWatch Logs role ARN must be set in account settings to enable logging"
+            raise AwsError("BadRequestException", message)
+
+    async def _update_account(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Take a role for logs only if API Gateway may wear it and it may write them."""
+        for operation in call.params.get("patchOperations") or []:
+            role = operation.get("value")
+            if operation["path"] == "/cloudwatchRoleArn" and role and not await self._may_write_logs(role, call.region):
+                raise AwsError(
+                    "BadRequestException",
+                    "The role ARN does not have required permissions configured. Please grant trust permission for "
+                    "API Gateway and add the required role policy.",
+                )
+        return await forward(call)
 
     async def _create_deployment(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Deploy; a stage that exists keeps its settings, which moto would reset."""

@@ -252,6 +252,15 @@ def detached_plan(params: Params, metering: Setup) -> None:
         )
 
 
+def asks_for_logs(params: Params) -> bool:
+    """Whether a change of a stage turns execution logs or access logs on."""
+    return any(
+        operation["path"].startswith("/accessLogSettings/")
+        or (operation["path"].endswith("/logging/loglevel") and operation.get("value") != "OFF")
+        for operation in params.get("patchOperations") or []
+    )
+
+
 def key_of_plan(params: Params, metering: Setup) -> None:
     """Refuse a key that is not on the plan."""
     if params["keyId"] not in [key["id"] for key in metering["usagePlans"][params["usagePlanId"]]["keys"]]:

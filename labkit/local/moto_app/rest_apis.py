@@ -33,6 +33,10 @@ class RestApis:
         """Return ``{"usagePlans": {id: plan with its keys}, "apiKeys": [ids]}``."""
         return await self._moto.run(_metering, region)
 
+    async def logs_role(self, region: str) -> str:
+        """Return the ARN of the role that the account lets API Gateway write logs with, or ``""``."""
+        return await self._moto.run(_logs_role, region)
+
     async def live(self, api_id: str) -> dict[str, Any] | None:
         """Return what acts on an API's requests without a deployment, or ``None``.
 
@@ -70,6 +74,10 @@ def _metering(region: str) -> dict[str, Any]:
     gateway = backend("apigateway", region)
     plans = {plan.id: _usage_plan(gateway, plan) for plan in gateway.usage_plans.values()}
     return copy.deepcopy({"usagePlans": plans, "apiKeys": list(gateway.keys)})
+
+
+def _logs_role(region: str) -> str:
+    return str(backend("apigateway", region).account.cloudwatch_role_arn or "")
 
 
 def _resource(resource: Any) -> dict[str, Any]:

@@ -37,6 +37,7 @@ def main() -> None:
 
 @app.command()
 def up(
+    *,
     port: Annotated[int | None, typer.Option(help="0 picks a free one; without it 4566, or a free one")] = None,
     state_dir: Annotated[Path | None, typer.Option(help="where keys, logs and mails live")] = None,
     time_scale: Annotated[float | None, typer.Option(help="divides the waits that AWS fixes; 60 if not given")] = None,
@@ -121,6 +122,7 @@ def env(
 @app.command()
 def run(
     notebooks: Annotated[list[str] | None, typer.Argument(help="numbers or names; all without one")] = None,
+    *,
     lab_id: Annotated[str, typer.Option(help="the LAB_ID of the run")] = "run",
     size: Annotated[str, typer.Option(help="small or normal")] = "small",
     out: Annotated[Path, typer.Option(help="where executed notebooks and HTML go")] = Path("build"),

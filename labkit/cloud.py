@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def connect(
     account = _check_connection(endpoint)
     os.environ["LABKIT_ACCOUNT"] = account
     print(
-        f"Connected to {_description(chosen['cloud'], endpoint)}, account {account}, region {chosen['region']}, lab {chosen['lab_id']}."
+        f"Connected to {_description(chosen['cloud'], endpoint)}, account {account}, region {chosen['region']}, "
+        f"lab {chosen['lab_id']}."
     )
     return {**chosen, "account": account, "endpoint": endpoint}
 
@@ -187,12 +189,14 @@ def _check_connection(endpoint: str) -> str:
     import boto3
 
     boto3.DEFAULT_SESSION = None
+    make: Callable[..., Any] = boto3.client  # its stubs know no service by variable
     if endpoint:
         for service in SERVICES:
-            resolved = boto3.client(service).meta.endpoint_url
+            resolved = make(service).meta.endpoint_url
             if resolved.rstrip("/") != endpoint.rstrip("/"):
                 raise LabkitError(
-                    f"calls to {service} would go to {resolved} instead of {endpoint}; restart the kernel and connect again"
+                    f"calls to {service} would go to {resolved} instead of {endpoint}; "
+                    "restart the kernel and connect again"
                 )
     return str(boto3.client("sts").get_caller_identity()["Account"])
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.size": 16,
     "axes.titlesize": 18,
     "lines.linewidth": 3,

@@ -8,7 +8,8 @@ from urllib.parse import urlsplit
 from labkit.cloud import settings
 
 DASH_REGIONS = {
-    "us-east-1", "us-west-1", "us-west-2", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "eu-west-1", "sa-east-1",
+    "us-east-1", "us-west-1", "us-west-2", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "eu-west-1",
+    "sa-east-1",
 }  # fmt: skip
 
 

@@ -64,7 +64,7 @@ def stop_local_cloud(process: subprocess.Popen[bytes]) -> None:
 
 @pytest.fixture(scope="session")
 def cloud(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
-    """The running cloud: ``endpoint``, ``access_key``, ``secret_key``, ``token``, ``smtp_port``, ``state_dir`` …"""
+    """The running cloud: ``endpoint``, ``access_key``, ``secret_key``, ``token``, ``smtp_port``, ``state_dir``."""
     if request.config.getoption("--cloud") == "endpoint":
         yield {
             "endpoint": os.environ["AWS_ENDPOINT_URL"],

@@ -17,7 +17,8 @@ article { background: light-dark(#fff, #1b2130); border-radius: .75rem; padding:
   box-shadow: 0 2px 8px rgb(0 0 0 / 10%); }
 h2 { font-size: 1.15rem; margin: 0 0 .25rem; }
 .facts { margin: 0 0 .75rem; font-size: .9rem; color: light-dark(#596176, #a9b1c4); overflow-wrap: anywhere; }
-pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere; font: .9rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
+pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere;
+  font: .9rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 a { color: light-dark(#0b57a4, #7db6f5); }
 """
 LINK = re.compile(r"https?://[^\s<>\"]+")

@@ -44,7 +44,8 @@ class S3Access:
         if is_public(policy) and (await self._block(bucket))["block_public_policy"]:
             raise AwsError(
                 "AccessDenied",
-                f'User: {call.caller.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "arn:aws:s3:::{bucket}" '
+                f"User: {call.caller.arn} is not authorized to perform: s3:PutBucketPolicy on "
+                f'resource: "arn:aws:s3:::{bucket}" '
                 "because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
                 403,
             )
@@ -57,7 +58,8 @@ class S3Access:
         if any(configuration.values()):
             raise AwsError(
                 "NotImplemented",
-                "The local cloud does not send S3 event notifications yet; it keeps an empty NotificationConfiguration only.",
+                "The local cloud does not send S3 event notifications yet; "
+                "it keeps an empty NotificationConfiguration only.",
                 501,
             )
         return await forward(call)

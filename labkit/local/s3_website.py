@@ -117,7 +117,8 @@ def _redirect(rule: dict[str, Any], key: str, request: HttpRequest, base: str) -
             (target.get("ReplaceKeyPrefixWith") or "") + key[len(prefix) :] if "ReplaceKeyPrefixWith" in target else key
         )
     host = target.get("HostName")
-    location = f"{target.get('Protocol') or 'http'}://{host or request.headers.get('host')}{'' if host else base}/{quote(new_key)}"
+    place = host or f"{request.headers.get('host')}{base}"
+    location = f"{target.get('Protocol') or 'http'}://{place}/{quote(new_key)}"
     return HttpResponse(int(target.get("HttpRedirectCode") or 301), headers={"Location": location})
 
 
@@ -126,6 +127,9 @@ def error_page(status: int, code: str, message: str, **details: str) -> HttpResp
     facts = {"Code": code, "Message": message, **details, "RequestId": uuid.uuid4().hex[:16].upper()}
     items = "".join(f"<li>{html.escape(name)}: {html.escape(value)}</li>" for name, value in facts.items())
     title = f"{status} {TITLES[status]}"
-    body = f'<!doctype html><html lang="en"><head><title>{title}</title></head><body><h1>{title}</h1><ul>{items}</ul></body></html>\n'
+    body = (
+        f'<!doctype html><html lang="en"><head><title>{title}</title></head>'
+        f"<body><h1>{title}</h1><ul>{items}</ul></body></html>\n"
+    )
     headers = {"Content-Type": "text/html; charset=utf-8"}
     return HttpResponse(status, body.encode(), headers | ({"Allow": "GET, HEAD"} if status == 405 else {}))

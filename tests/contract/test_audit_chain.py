@@ -202,13 +202,11 @@ def test_each_of_the_23_changes_arrives_exactly_once_and_under_its_name(client, 
     """CloudTrail's names differ from the API's in places; each call is delivered once, in whatever order."""
     bucket, received = watched
     s3, outcome = client("s3"), {}
+    policy = document(allow("logging.s3.amazonaws.com", "s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
     for event_name, method, arguments in CHANGES:
-        if event_name == "PutBucketPolicy":
-            arguments = {
-                "Policy": document(allow("logging.s3.amazonaws.com", "s3:PutObject", f"arn:aws:s3:::{bucket}/*"))
-            }
+        policy_argument = {"Policy": policy} if event_name == "PutBucketPolicy" else {}
         try:
-            getattr(s3, method)(Bucket=bucket, **arguments)
+            getattr(s3, method)(Bucket=bucket, **arguments, **policy_argument)
             outcome[event_name] = None
         except ClientError as error:
             outcome[event_name] = error.response["Error"]["Code"]

@@ -13,7 +13,10 @@ import pytest
 from labkit.local.lambda_runtime.runtime_api import Invocation, RuntimeApi
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="awslambdaric is built for Linux only")
-SOURCE = "def handler(event, context):\n    if event.get('fail'): raise ValueError('no')\n    return {'got': event, 'id': context.aws_request_id}\n"
+SOURCE = """def handler(event, context):
+    if event.get('fail'): raise ValueError('no')
+    return {'got': event, 'id': context.aws_request_id}
+"""
 
 
 async def run(tmp_path, *events):
@@ -22,8 +25,9 @@ async def run(tmp_path, *events):
     api = RuntimeApi()
     variables = {
         "AWS_LAMBDA_RUNTIME_API": await api.listen(), "_HANDLER": "app.handler", "LAMBDA_TASK_ROOT": str(tmp_path),
-        "AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128",
-        "AWS_LAMBDA_LOG_GROUP_NAME": "g", "AWS_LAMBDA_LOG_STREAM_NAME": "s", "PATH": os.environ["PATH"],
+        "AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "128", "AWS_LAMBDA_LOG_GROUP_NAME": "g", "AWS_LAMBDA_LOG_STREAM_NAME": "s",
+        "PATH": os.environ["PATH"],
     }  # fmt: skip
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "awslambdaric", "app.handler", cwd=tmp_path, env=variables

@@ -9,7 +9,7 @@ QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
 
 
 def test_an_s3_notification_is_refused_instead_of_never_delivered(client, unique):
-    """moto would accept it and deliver inside itself."""
+    """Else moto would accept it and deliver inside itself."""
     bucket = unique("notified")
     client("s3").create_bucket(Bucket=bucket)
     configuration = {"QueueConfigurations": [{"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"]}]}

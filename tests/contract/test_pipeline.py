@@ -1,4 +1,4 @@
-"""The application as it is committed: from the POST to the lake, with the least rights, and what happens when things fail."""
+"""The application as committed: from the POST to the lake, with the least rights, and what happens when things fail."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def zipped(source):
 
 def visit(**fields):
     complete = {
-        "ProductId": "P-1", "ProductName": "Trail Shoe", "Category": "Shoes", "PricePerUnit": "89.90", "CustomerId": "C-1",
-        "CustomerName": "Ada", "TimeOfVisit": "2026-01-15T10:22:31Z",
+        "ProductId": "P-1", "ProductName": "Trail Shoe", "Category": "Shoes", "PricePerUnit": "89.90",
+        "CustomerId": "C-1", "CustomerName": "Ada", "TimeOfVisit": "2026-01-15T10:22:31Z",
     }  # fmt: skip
     return complete | fields
 
 
 @pytest.fixture
 def function(client, unique):
-    """``function(source, *grants, **settings)`` creates a function with a role of its own and waits until it is Active."""
+    """``function(source, *grants, **settings)`` makes a function with a role of its own and waits for Active."""
 
     def create(source, *grants, **settings):
         name = unique("Function")
@@ -55,7 +55,8 @@ def function(client, unique):
         client("iam").put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy)
         code = source if isinstance(source, bytes) else zipped(source)
         arn = client("lambda").create_function(
-            FunctionName=name, Runtime="python3.11", Role=role, Handler="lambda_function.lambda_handler", Code={"ZipFile": code}, **settings
+            FunctionName=name, Runtime="python3.11", Role=role, Handler="lambda_function.lambda_handler",
+            Code={"ZipFile": code}, **settings,
         )["FunctionArn"]  # fmt: skip
         client("lambda").get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
         return arn
@@ -210,7 +211,7 @@ def test_one_unreadable_message_comes_back_and_its_batch_does_not(pipeline, clie
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
 
 
-# --- Lambda --------------------------------------------------------------------------------------------------------------
+# --- Lambda -----------------------------------------------------------------------------------------------------------
 
 
 def invoke(client, arn, payload=None, **options):
@@ -252,8 +253,9 @@ def test_a_function_sees_its_own_zip_boto3_and_nothing_of_the_repository(client,
         "import os, sys, boto3\n"
         "def lambda_handler(event, context):\n"
         "    try:\n        import labkit\n        found = True\n    except ImportError:\n        found = False\n"
-        "    return [found, sorted(n for n in os.environ if 'LABKIT' in n), boto3.client('sts').get_caller_identity()['Arn'],\n"
-        "            context.memory_limit_in_mb, 0 < context.get_remaining_time_in_millis() <= 3000]\n"
+        "    return [found, sorted(n for n in os.environ if 'LABKIT' in n), "
+        "boto3.client('sts').get_caller_identity()['Arn'],"
+        " context.memory_limit_in_mb, 0 < context.get_remaining_time_in_millis() <= 3000]\n"
     )
     arn = function(source)
     name = arn.rpartition(":")[2]
@@ -293,8 +295,11 @@ def test_a_role_without_permission_gets_the_sentence_of_aws(client, function, qu
     source = (
         "import boto3\nfrom botocore.exceptions import ClientError\n"
         "def lambda_handler(event, context):\n"
-        "    try:\n        boto3.client('sqs').send_message(QueueUrl=event['url'], MessageBody='x')\n        return 'sent'\n"
-        "    except ClientError as error:\n        return [error.response['Error']['Code'], error.response['Error']['Message']]\n"
+        "    try:\n"
+        "        boto3.client('sqs').send_message(QueueUrl=event['url'], MessageBody='x')\n"
+        "        return 'sent'\n"
+        "    except ClientError as error:\n"
+        "        return [error.response['Error'][part] for part in ('Code', 'Message')]\n"
     )
     function_arn = function(source, (["sqs:SendMessage"], arn))
     name = function_arn.rpartition(":")[2]
@@ -305,8 +310,8 @@ def test_a_role_without_permission_gets_the_sentence_of_aws(client, function, qu
     assert sent == "sent"
     assert refused == [
         "AccessDenied",
-        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{name} is not authorized to perform: sqs:sendmessage on resource: "
-        f"{other} because no identity-based policy allows the sqs:sendmessage action",
+        f"User: arn:aws:sts::{ACCOUNT}:assumed-role/{name}/{name} is not authorized to perform: sqs:sendmessage on "
+        f"resource: {other} because no identity-based policy allows the sqs:sendmessage action",
     ]
 
 
@@ -371,7 +376,7 @@ def test_a_bad_zip_is_refused(client, unique, package, sentence):
         )
 
 
-# --- Streams -------------------------------------------------------------------------------------------------------------
+# --- Streams ----------------------------------------------------------------------------------------------------------
 
 
 def test_a_bad_record_blocks_those_behind_it_until_it_is_given_up(client, function, queue, unique, eventually):
@@ -428,7 +433,7 @@ def test_a_mapping_is_refused_when_the_role_cannot_read_the_queue(client, functi
         )
 
 
-# --- Website, and who may call -------------------------------------------------------------------------------------------
+# --- Website, and who may call ----------------------------------------------------------------------------------------
 
 
 def get(cloud, path, method="GET", **headers):

@@ -18,7 +18,13 @@ def test_mails_of_one_second_come_newest_first_and_long_lines_arrive_whole(tmp_p
         relay = Relay("127.0.0.1", await mailbox.start())
         for number in numbers:
             mail = notification_mail(
-                "arn", "", "a@example.com", str(number), "x" * 2000 + "é" * (number % 2), "t", "http://x"
+                subscription_arn="arn",
+                display_name="",
+                endpoint="a@example.com",
+                subject=str(number),
+                message="x" * 2000 + "é" * (number % 2),
+                token="t",
+                base_url="http://x",
             )
             await relay.send("no-reply@sns.amazonaws.com", "a@example.com", mail)
         mailbox.close()

@@ -105,4 +105,5 @@ def test_a_notebook_has_the_form_that_all_have(path):
         ["LAB_ID", "REGION", "CLOUD", "EMAIL", "SIZE"]
     ]
     assert [word for word in BANNED if word in everything] == []
-    assert text.count("accTitle") == text.count("```mermaid") and text.count("<details>") >= 3
+    assert text.count("accTitle") == text.count("```mermaid")
+    assert text.count("<details>") >= 3

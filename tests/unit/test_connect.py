@@ -18,7 +18,8 @@ PROBE = """
 import json, labkit, boto3
 connected = labkit.connect()
 endpoints = {s: boto3.client(s).meta.endpoint_url for s in ("s3", "sqs", "lambda", "sts", "dynamodb")}
-print(json.dumps([connected["endpoint"], endpoints, boto3.client("sts").get_caller_identity()["Arn"], labkit.name("ProductVisits")]))
+caller = boto3.client("sts").get_caller_identity()["Arn"]
+print(json.dumps([connected["endpoint"], endpoints, caller, labkit.name("ProductVisits")]))
 """
 
 
@@ -26,7 +27,8 @@ def test_no_profile_file_endpoint_or_proxy_lets_a_call_out(cloud, tmp_path):
     """Everything that boto3 reads from the environment is hostile here."""
     config = tmp_path / "config"
     config.write_text(
-        "[profile work]\nregion = eu-west-1\nservices = s\nendpoint_url = https://example.com\n[services s]\nsqs =\n  endpoint_url = https://sqs.example.com\n"
+        "[profile work]\nregion = eu-west-1\nservices = s\nendpoint_url = https://example.com\n"
+        "[services s]\nsqs =\n  endpoint_url = https://sqs.example.com\n"
     )
     hostile = {
         "LABKIT_STATE_DIR": cloud["state_dir"], "AWS_PROFILE": "work", "AWS_CONFIG_FILE": str(config),
@@ -82,5 +84,5 @@ def test_a_folder_that_is_none_is_named(tmp_path):
 
 def test_waiting_in_vain_tells_what_was_awaited_and_seen():
     """The message is all a learner has."""
-    with pytest.raises(WaitTimeout, match="a message did not come within 0.05 s; the last answer was \\[\\]"):
+    with pytest.raises(WaitTimeout, match=r"a message did not come within 0.05 s; the last answer was \[\]"):
         wait_until(list, what="a message", timeout=0.05, interval=0.01)

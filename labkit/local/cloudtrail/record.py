@@ -16,11 +16,11 @@ from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 # Data events are off by default, and these calls are data events (or, for logs, recorded nowhere).
 DATA_EVENTS = {
     "s3": {
-        "PutObject", "GetObject", "HeadObject", "DeleteObject", "DeleteObjects", "CopyObject", "ListObjects", "ListObjectsV2",
-        "ListObjectVersions", "CreateMultipartUpload", "UploadPart", "UploadPartCopy", "CompleteMultipartUpload",
-        "AbortMultipartUpload", "ListParts", "ListMultipartUploads", "PutObjectTagging", "GetObjectTagging",
-        "DeleteObjectTagging", "PutObjectAcl", "GetObjectAcl", "GetObjectAttributes", "RestoreObject", "SelectObjectContent",
-        "HeadBucket",
+        "PutObject", "GetObject", "HeadObject", "DeleteObject", "DeleteObjects", "CopyObject", "ListObjects",
+        "ListObjectsV2", "ListObjectVersions", "CreateMultipartUpload", "UploadPart", "UploadPartCopy",
+        "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts", "ListMultipartUploads", "PutObjectTagging",
+        "GetObjectTagging", "DeleteObjectTagging", "PutObjectAcl", "GetObjectAcl", "GetObjectAttributes",
+        "RestoreObject", "SelectObjectContent", "HeadBucket",
     },
     "dynamodb": {
         "PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "BatchGetItem", "Query", "Scan",
@@ -28,8 +28,8 @@ DATA_EVENTS = {
     },
     "dynamodbstreams": {"GetRecords", "GetShardIterator"},
     "sqs": {
-        "SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch", "ChangeMessageVisibility",
-        "ChangeMessageVisibilityBatch",
+        "SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch",
+        "ChangeMessageVisibility", "ChangeMessageVisibilityBatch",
     },
     "sns": {"Publish", "PublishBatch"},
     "lambda": {"Invoke"},

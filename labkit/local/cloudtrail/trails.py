@@ -135,7 +135,8 @@ class CloudTrail:
         if not NAME.fullmatch(name):
             raise AwsError(
                 "InvalidTrailNameException",
-                "Trail name or ARN can only contain letters, numbers, periods, underscores and dashes, 3 to 128 of them.",
+                "Trail name or ARN can only contain letters, numbers, periods, underscores and dashes, "
+                "3 to 128 of them.",
             )
         arn = f"arn:aws:cloudtrail:{call.region}:{ACCOUNT_ID}:trail/{name}"
         if arn in self._trails:

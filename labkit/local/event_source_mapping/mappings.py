@@ -60,7 +60,7 @@ class EventSourceMappings:
             "GetEventSourceMapping": lambda call: _shown(self._of(call)),
             "UpdateEventSourceMapping": self.update,
             "DeleteEventSourceMapping": self.delete,
-            "ListEventSourceMappings": self.list,
+            "ListEventSourceMappings": self.list_mappings,
         }
 
     async def create(self, call: ApiCall) -> dict[str, Any]:
@@ -114,8 +114,8 @@ class EventSourceMappings:
                 verb = "already exists" if kind == "sqs" else "provided mapping already exists"
                 raise AwsError(
                     "ResourceConflictException",
-                    f'{start} (" {mapping["EventSourceArn"]} ") and function (" {name} ") {verb}. Please update or delete '
-                    f"the existing mapping with UUID {other['UUID']}",
+                    f'{start} (" {mapping["EventSourceArn"]} ") and function (" {name} ") {verb}. Please update or '
+                    f"delete the existing mapping with UUID {other['UUID']}",
                     409,
                 )
 
@@ -133,7 +133,8 @@ class EventSourceMappings:
             ) from None
         if visibility < configuration["Timeout"]:
             raise _invalid(
-                f"Queue visibility timeout: {visibility} seconds is less than Function timeout: {configuration['Timeout']} seconds"
+                f"Queue visibility timeout: {visibility} seconds is less than "
+                f"Function timeout: {configuration['Timeout']} seconds"
             )
 
     async def _check_stream(
@@ -144,7 +145,8 @@ class EventSourceMappings:
             value = params.get("StartingPosition") or "null"
             raise AwsError(
                 "ValidationException" if value != "null" else "InvalidParameterValueException",
-                f"1 validation error detected: Value {value} at 'startingPosition' failed to satisfy constraint: Member must not be null.",
+                f"1 validation error detected: Value {value} at 'startingPosition' failed to satisfy constraint: "
+                "Member must not be null.",
             )
         for action in STREAM_ACTIONS:
             if not await self._role_can(configuration["Role"], action, arn):
@@ -198,7 +200,7 @@ class EventSourceMappings:
         if params.get("FunctionName"):
             changed["FunctionArn"] = self._configuration(_in_region(params["FunctionName"], call.region))["FunctionArn"]
         was_enabled = mapping["State"] in ("Enabled", "Creating", "Enabling", "Updating")
-        wanted = params.get("Enabled") if params.get("Enabled") is not None else was_enabled
+        wanted = bool(was_enabled if params.get("Enabled") is None else params["Enabled"])
         mapping.update(changed)
         mapping["LastModified"] = self._clock.now()
         mapping["State"] = ("Updating" if was_enabled else "Enabling") if wanted else "Disabling"
@@ -224,7 +226,7 @@ class EventSourceMappings:
         await self._stop(mapping["UUID"])
         self._mappings.pop(mapping["UUID"], None)
 
-    def list(self, call: ApiCall) -> dict[str, Any]:
+    def list_mappings(self, call: ApiCall) -> dict[str, Any]:
         """List mappings, by source and function if given."""
         source, name = call.params.get("EventSourceArn"), call.params.get("FunctionName")
         function = _in_region(str(name), call.region) if name else None

@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 import traceback
@@ -142,8 +143,6 @@ def record_of(message: Any, queue_arn: str) -> dict[str, Any]:
 
 
 def _attribute(value: dict[str, Any]) -> dict[str, Any]:
-    import base64
-
     attribute: dict[str, Any] = {"stringListValues": [], "binaryListValues": [], "dataType": value["DataType"]}
     if value.get("StringValue") is not None:
         attribute["stringValue"] = value["StringValue"]

@@ -14,7 +14,8 @@ from labkit.local.api_call import AwsError
 
 PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.-]+)>")
 PREDEFINED = {
-    "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time", "aws.events.event", "aws.events.event.json",
+    "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time", "aws.events.event",
+    "aws.events.event.json",
 }  # fmt: skip
 
 

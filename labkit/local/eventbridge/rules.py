@@ -58,7 +58,7 @@ class EventBridge:
             "PutEvents": self.put_events,
             "TestEventPattern": self.test_event_pattern,
             "ListEventBuses": lambda call: {"EventBuses": [_bus(call)]},
-            "DescribeEventBus": lambda call: _bus(call),
+            "DescribeEventBus": _bus,
             "TagResource": self.tag_resource,
             "ListTagsForResource": lambda call: {"Tags": self._rules[call.params["ResourceARN"]]["tags"]},
         }
@@ -115,7 +115,8 @@ class EventBridge:
         for target in targets:
             service = str(target.get("Arn", "")).split(":")[2:3]
             if not service or service[0] not in self._deliver:
-                text = f"The local cloud delivers to {', '.join(sorted(self._deliver))}; the target's Arn was {target.get('Arn')!r}."
+                known = ", ".join(sorted(self._deliver))
+                text = f"The local cloud delivers to {known}; the target's Arn was {target.get('Arn')!r}."
                 failed.append({"TargetId": target["Id"], "ErrorCode": "ValidationException", "ErrorMessage": text})
             else:
                 rule["targets"][target["Id"]] = dict(target)
@@ -225,7 +226,8 @@ class EventBridge:
         for attempt in range(most + 1):
             try:
                 await self._deliver[target["Arn"].split(":")[2]](target["Arn"], text, rule_arn=rule_arn)
-                return self._emit("event delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"])
+                self._emit("event delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"])
+                return
             except AwsError as error:
                 failure = error
             if failure.code in FINAL_CODES or self._clock.now() > deadline:
@@ -234,7 +236,8 @@ class EventBridge:
         self._emit("not delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"], error=failure.message)
         if dlq := (target.get("DeadLetterConfig") or {}).get("Arn"):
             values = {
-                "RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": failure.code, "ERROR_MESSAGE": failure.message,
+                "RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": failure.code,
+                "ERROR_MESSAGE": failure.message,
             }  # fmt: skip
             attributes = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in values.items()}
             await self._send_to_dlq(dlq, text, attributes)

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable
@@ -174,7 +176,8 @@ class Lambda:
             stored = await self._get_object(str(code["S3Bucket"]), str(code.get("S3Key")))
             if stored is None:
                 raise _invalid(
-                    "Error occurred while GetObject. S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist."
+                    "Error occurred while GetObject. S3 Error Code: NoSuchKey. "
+                    "S3 Error Message: The specified key does not exist."
                 )
             return bytes(stored.body)
         raise _invalid("Please provide a source for function code.")
@@ -341,7 +344,8 @@ class Lambda:
         if len(payload) > LARGEST_REQUEST:
             raise AwsError(
                 "RequestTooLargeException",
-                f"{len(payload)} byte payload is too large for the RequestResponse invocation type (limit {LARGEST_REQUEST} bytes)",
+                f"{len(payload)} byte payload is too large for the RequestResponse invocation type "
+                f"(limit {LARGEST_REQUEST} bytes)",
                 413,
             )
         result = await self.invoke(function.arn, payload, request_id=call.request_id)
@@ -476,9 +480,6 @@ class Lambda:
 
 def environment_variables(function: Function, keys: Any, stream: str, task_root: Path, endpoint: str) -> dict[str, str]:
     """Return the whole environment of a function's process: AWS's variables, the endpoint, the function's own."""
-    import os
-    import sys
-
     variables = {
         "_HANDLER": function.handler,
         "LAMBDA_TASK_ROOT": str(task_root),

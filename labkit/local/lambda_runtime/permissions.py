@@ -32,7 +32,8 @@ class Permissions:
         if any(statement["Sid"] == sid for statement in function.policy):
             raise AwsError(
                 "ResourceConflictException",
-                f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing statement.",
+                f"The statement id ({sid}) provided already exists. "
+                "Please provide a new statement id, or remove the existing statement.",
                 409,
             )
         principal = str(params.get("Principal") or "")

@@ -77,6 +77,6 @@ def _check_range(params: dict[str, Any], name: str, lowest: int, highest: int) -
         bound = f"less than or equal to {highest}" if value > highest else f"greater than or equal to {lowest}"
         raise AwsError(
             "ValidationException",
-            f"1 validation error detected: Value '{value}' at '{name[0].lower()}{name[1:]}' failed to satisfy constraint: "
-            f"Member must have value {bound}",
+            f"1 validation error detected: Value '{value}' at '{name[0].lower()}{name[1:]}' failed to satisfy "
+            f"constraint: Member must have value {bound}",
         )

@@ -29,6 +29,7 @@ def confirmation_mail(topic_arn: str, display_name: str, endpoint: str, token: s
 
 
 def notification_mail(
+    *,
     subscription_arn: str,
     display_name: str,
     endpoint: str,
@@ -43,7 +44,8 @@ def notification_mail(
     )
     body = (
         f"{message}\n\n--\n"
-        "If you wish to stop receiving notifications from this topic, please click or visit the link below to unsubscribe:\n"
+        "If you wish to stop receiving notifications from this topic, please click or visit the link below to "
+        "unsubscribe:\n"
         f"{link}\n\n"
         "Please do not reply directly to this email. If you have any questions or comments regarding this email, "
         "please contact us at https://aws.amazon.com/support\n"

@@ -96,7 +96,7 @@ class Sns:
 
     def delete_topic(self, call: ApiCall) -> None:
         """Delete a topic and its subscriptions."""
-        arn = call.params.get("TopicArn")
+        arn = str(call.params.get("TopicArn"))
         self._topics.pop(arn, None)
         self._subscriptions = {key: s for key, s in self._subscriptions.items() if s["topic"] != arn}
 
@@ -286,19 +286,29 @@ class Sns:
         message_id = str(uuid.uuid4())
         for subscription in self._subscriptions.values():
             if subscription["topic"] == topic["arn"] and not subscription["token"]:
-                self._later(self._deliver(topic, subscription, message_id, message, subject, attributes))
+                self._later(
+                    self._deliver(
+                        topic,
+                        subscription,
+                        message_id=message_id,
+                        message=message,
+                        subject=subject,
+                        attributes=attributes,
+                    )
+                )
         return message_id
 
     async def _deliver(
         self,
         topic: dict[str, Any],
         subscription: dict[str, Any],
+        *,
         message_id: str,
         message: str,
         subject: str | None,
         attributes: dict[str, Any],
     ) -> None:
-        notification = _notification(topic["arn"], message_id, message, subject, attributes, self._clock.now())
+        notification = _notification(topic["arn"], message_id, message, subject, attributes, now=self._clock.now())
         protocol, endpoint = subscription["protocol"], subscription["endpoint"]
         try:
             if protocol == "sqs":
@@ -325,9 +335,14 @@ class Sns:
             else:
                 text = message if protocol == "email" else json.dumps(notification, indent=2)
                 mail = notification_mail(
-                    subscription["arn"], topic["attributes"]["DisplayName"], endpoint, subject, text,
-                    subscription["unsubscribe_token"], self._public_url(),
-                )  # fmt: skip
+                    subscription_arn=subscription["arn"],
+                    display_name=topic["attributes"]["DisplayName"],
+                    endpoint=endpoint,
+                    subject=subject,
+                    message=text,
+                    token=subscription["unsubscribe_token"],
+                    base_url=self._public_url(),
+                )
                 await self._mail(endpoint, mail)
         except AwsError as error:
             self._emit("not delivered", topic=topic["arn"], endpoint=endpoint, error=error.message)
@@ -357,12 +372,12 @@ class Sns:
         for wait in (*RETRIES, None):
             try:
                 await self._send_mail(SENDER, to, mail)
-                return self._emit("mail", to=to)
+                self._emit("mail", to=to)
+                return
             except OSError as error:
                 self._emit("mail not sent", to=to, error=error)
-                if wait is None:
-                    return None
-                await asyncio.sleep(self._clock.scaled(wait))
+                if wait is not None:
+                    await asyncio.sleep(self._clock.scaled(wait))
 
     # --- Pages that mails link to -------------------------------------------------------------------------------------
 
@@ -377,7 +392,8 @@ class Sns:
         return _page(
             200,
             "Subscription confirmed!",
-            f"You have subscribed {subscription['endpoint']} to the topic {subscription['topic']}. Your subscription's id is: {subscription['arn']}",
+            f"You have subscribed {subscription['endpoint']} to the topic {subscription['topic']}. "
+            f"Your subscription's id is: {subscription['arn']}",
         )
 
     async def unsubscribe_page(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
@@ -445,7 +461,7 @@ def _listed(subscription: dict[str, Any]) -> dict[str, str]:
 
 
 def _notification(
-    arn: str, message_id: str, message: str, subject: str | None, attributes: dict[str, Any], now: float
+    arn: str, message_id: str, message: str, subject: str | None, attributes: dict[str, Any], *, now: float
 ) -> dict[str, Any]:
     """The envelope; without a signature, since only AWS can sign as AWS."""
     notification: dict[str, Any] = {"Type": "Notification", "MessageId": message_id, "TopicArn": arn}

@@ -64,6 +64,52 @@ def test_an_undeleted_message_comes_back_under_a_new_handle(client, queue):
     assert second["ReceiptHandle"] != first["ReceiptHandle"]
 
 
+def test_a_late_delete_counts_until_somebody_else_has_received_the_message(client, queue, eventually):
+    """The newest receipt handle stays good after the visibility timeout; only the next receive makes it worthless."""
+    sqs, url = client("sqs"), queue(VisibilityTimeout="0")
+    for body in ("late", "too late"):
+        sqs.send_message(QueueUrl=url, MessageBody=body)
+    handles = {message["Body"]: message["ReceiptHandle"] for _ in range(2) for message in receive(client, url)}
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=handles["late"])
+    left = [message["Body"] for message in receive(client, url, MaxNumberOfMessages=10)]
+
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=handles["too late"])
+
+    assert (set(handles), left) == ({"late", "too late"}, ["too late"])
+    assert [message["Body"] for message in eventually(lambda: receive(client, url))] == ["too late"]
+
+
+def test_a_late_delete_is_not_counted_any_more(client, queue):
+    """The depth falls at once, for a message that is back on the queue too."""
+    sqs, url = client("sqs"), queue(VisibilityTimeout="0")
+    sqs.send_message(QueueUrl=url, MessageBody="x")
+    [message] = receive(client, url)
+
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    attributes = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+    assert attributes["ApproximateNumberOfMessages"] == attributes["ApproximateNumberOfMessagesNotVisible"] == "0"
+
+
+@pytest.mark.parametrize("wrong", ["the URL", "an ARN of nothing"])
+def test_a_redrive_policy_must_name_a_queue_that_exists(client, queue, wrong):
+    """URL for ARN is the mistake that notebook 05 expects."""
+    url, dlq = queue(), queue()
+    target = dlq if wrong == "the URL" else arn_of(client, dlq) + "x"
+    policy = json.dumps({"deadLetterTargetArn": target, "maxReceiveCount": 3})
+
+    with pytest.raises(ClientError) as refused:
+        client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": policy})
+
+    text = f"Value {policy} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
+    assert refused.value.response["Error"] == {
+        **refused.value.response["Error"],
+        "Code": "InvalidParameterValue",
+        "Message": text,
+    }
+    assert "RedrivePolicy" not in client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+
+
 def test_a_message_received_too_often_goes_to_the_dead_letter_queue_and_back(client, queue, eventually):
     """Redrive policy, then StartMessageMoveTask."""
     dlq = queue()

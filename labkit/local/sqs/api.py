@@ -90,6 +90,7 @@ class Sqs:
                 "AWS.SimpleQueueService.QueueDeletedRecently",
                 "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
             )
+        self._check_dlq(attributes)
         tags = dict(call.params.get("tags") or {})
         self._queues[arn] = Queue(name, arn, now, attributes, tags, now)
         return {"QueueUrl": self._url(call, self._queues[arn])}
@@ -102,6 +103,15 @@ class Sqs:
                     "QueueAlreadyExists",
                     f"A queue already exists with the same name and a different value for attribute {key}",
                 )
+
+    def _check_dlq(self, attributes: dict[str, str]) -> None:
+        dlq = redrive_of(attributes)[0]
+        if dlq and dlq not in self._queues:
+            raise AwsError(
+                "InvalidParameterValue",
+                f"Value {attributes['RedrivePolicy']} for parameter RedrivePolicy is invalid. "
+                "Reason: Dead letter target does not exist.",
+            )
 
     def delete_queue(self, call: ApiCall) -> None:
         """Delete a queue with everything in it."""
@@ -148,6 +158,7 @@ class Sqs:
         queue = self._queue(call)
         attributes = {key: str(value) for key, value in (call.params.get("Attributes") or {}).items()}
         check_attributes(attributes)
+        self._check_dlq(attributes)
         queue.attributes.update(attributes)
         for key in ("Policy", "RedrivePolicy", "RedriveAllowPolicy"):
             if queue.attributes.get(key) == "":
@@ -245,14 +256,13 @@ class Sqs:
         """Delete a message by its receipt handle."""
         self._delete(self._queue(call), call.params)
 
-    @staticmethod
-    def _delete(queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
+    def _delete(self, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
         handle = str(entry.get("ReceiptHandle") or "")
         if len(handle) != 64:
             raise AwsError(
                 "ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.'
             )
-        queue.delete(handle)
+        queue.delete(handle, self._clock.now())
         return {}
 
     def delete_message_batch(self, call: ApiCall) -> dict[str, Any]:
@@ -358,7 +368,7 @@ class Sqs:
         queue = self._queues.get(queue_arn)
         if queue:
             for handle in receipt_handles:
-                queue.delete(handle)
+                queue.delete(handle, self._clock.now())
 
     def change_visibility(self, queue_arn: str, receipt_handle: str, seconds: float) -> None:
         """Let a message in flight come back after *seconds*."""

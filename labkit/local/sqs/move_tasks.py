@@ -91,7 +91,7 @@ class MoveTasks:
             except AwsError:
                 task.status, task.failure = "FAILED", "AWS.SimpleQueueService.NonExistentQueue"
                 return
-            source.waiting.popleft()
+            source.pop()
             if not message.deleted:
                 message.receive_count, message.first_received_at = 0, 0.0
                 destination.add(message, now, 0)

@@ -70,6 +70,7 @@ class Queue:
     waiting: deque[Message] = field(default_factory=deque)
     later: list[tuple[float, int, Message]] = field(default_factory=list)
     in_flight: dict[str, Message] = field(default_factory=dict)
+    came_back: dict[str, Message] = field(default_factory=dict)
     delayed: int = 0
     receivers: deque[asyncio.Future[None]] = field(default_factory=deque)
     order: itertools.count[int] = field(default_factory=itertools.count)
@@ -101,7 +102,7 @@ class Queue:
         oldest = now - self.number("MessageRetentionPeriod")
         taken: list[Message] = []
         while self.waiting and len(taken) < most:
-            message = self.waiting.popleft()
+            message = self.pop()
             if message.deleted or message.sent_at < oldest or (message.receive_count and over_limit(message)):
                 continue
             message.receive_count += 1
@@ -111,6 +112,12 @@ class Queue:
             self._hide(message, now + visibility)
             taken.append(message)
         return taken
+
+    def pop(self) -> Message:
+        """Take the first waiting message off the queue; the handle it was received under last means nothing any more."""
+        message = self.waiting.popleft()
+        self.came_back.pop(message.receipt_handle, None)
+        return message
 
     def bring_back(self, now: float) -> None:
         """Make everything visible whose time has come."""
@@ -124,13 +131,18 @@ class Queue:
                 self.delayed -= 1
             else:
                 self.in_flight.pop(message.receipt_handle, None)
+                self.came_back[message.receipt_handle] = message
             self.waiting.append(message)
 
-    def delete(self, receipt_handle: str) -> bool:
-        """Delete the message in flight under *receipt_handle*; an older handle changes nothing."""
+    def delete(self, receipt_handle: str, now: float) -> bool:
+        """Delete the message last received under *receipt_handle*, in flight or back already; an older handle changes nothing."""
+        self.bring_back(now)
         message = self.in_flight.pop(receipt_handle, None)
         if message is None:
-            return False
+            message = self.came_back.pop(receipt_handle, None)
+            if message is None:
+                return False
+            self.waiting.remove(message)
         message.deleted = True
         return True
 
@@ -154,6 +166,7 @@ class Queue:
         self.waiting.clear()
         self.later.clear()
         self.in_flight.clear()
+        self.came_back.clear()
         self.delayed = 0
 
     def depths(self, now: float) -> dict[str, int]:

@@ -51,10 +51,10 @@ def _check_json(name: str, value: str) -> None:
         )
     if name == "RedrivePolicy":
         arn, most = str(document.get("deadLetterTargetArn", "")), str(document.get("maxReceiveCount", "10"))
-        if not arn.startswith("arn:aws:sqs:"):
-            reason = "Redrive policy must contain the ARN of a queue as deadLetterTargetArn."
+        if not arn:
+            reason = "Redrive policy does not contain mandatory attribute: deadLetterTargetArn."
         elif not most.isdecimal() or not 1 <= int(most) <= 1000:
-            reason = "maxReceiveCount must be between 1 and 1000."
+            reason = f"Invalid value for maxReceiveCount: {most}, valid values are from 1 to 1000 both inclusive."
         else:
             return
         raise AwsError(

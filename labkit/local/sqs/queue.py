@@ -114,7 +114,7 @@ class Queue:
         return taken
 
     def pop(self) -> Message:
-        """Take the first waiting message off the queue; the handle it was received under last means nothing any more."""
+        """Take the first waiting message off the queue; the handle it was last received under becomes worthless."""
         message = self.waiting.popleft()
         self.came_back.pop(message.receipt_handle, None)
         return message
@@ -135,7 +135,7 @@ class Queue:
             self.waiting.append(message)
 
     def delete(self, receipt_handle: str, now: float) -> bool:
-        """Delete the message last received under *receipt_handle*, in flight or back already; an older handle changes nothing."""
+        """Delete the message last received under *receipt_handle*, in flight or back already; older handles do nothing."""
         self.bring_back(now)
         message = self.in_flight.pop(receipt_handle, None)
         if message is None:

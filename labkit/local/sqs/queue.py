@@ -135,7 +135,7 @@ class Queue:
             self.waiting.append(message)
 
     def delete(self, receipt_handle: str, now: float) -> bool:
-        """Delete the message last received under *receipt_handle*, in flight or back already; older handles do nothing."""
+        """Delete the message last received under *receipt_handle*, in flight or back; older handles do nothing."""
         self.bring_back(now)
         message = self.in_flight.pop(receipt_handle, None)
         if message is None:

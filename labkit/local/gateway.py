@@ -26,6 +26,14 @@ Observer = Callable[[ApiCall, dict[str, Any] | None, AwsError | None], None]
 BOTO3_NAMES = {"monitoring": "cloudwatch", "tagging": "resourcegroupstaggingapi", "states": "stepfunctions"}
 
 
+UNSIGNED_PATHS = (
+    ("/2015-", "lambda"),
+    ("/restapis", "apigateway"),
+    ("/apikeys", "apigateway"),
+    ("/usageplans", "apigateway"),
+)
+
+
 class Gateway:
     """Answer API calls: each service belongs to us (*owners*) or to moto (*forward*).
 
@@ -125,10 +133,16 @@ class Gateway:
 
 
 def service_of(http: HttpRequest) -> str:
-    """Return the name of the service that an unverified request says it is for, or ``""``."""
+    """Return the name of the service that an unverified request is for, or ``""``: its error must be readable there."""
     authorization = http.headers.get("authorization")
     scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
-    return BOTO3_NAMES.get(scope[3], scope[3]) if len(scope) == 5 else ""
+    if len(scope) == 5:
+        return BOTO3_NAMES.get(scope[3], scope[3])
+    if target := http.headers.get("x-amz-target"):
+        return "sqs" if target.startswith("AmazonSQS") else "dynamodb"  # any service of that protocol will do
+    if http.headers.get("content-type").startswith("application/x-www-form-urlencoded"):
+        return "sts"
+    return next((name for path, name in UNSIGNED_PATHS if http.path.startswith(path)), "")
 
 
 def _internal_failure(broken: Exception, emit: Callable[..., None]) -> AwsError:

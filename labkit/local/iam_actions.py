@@ -14,6 +14,7 @@ ACTION_NAMES = {
     ("s3", "ListObjects"): "ListBucket",
     ("s3", "ListObjectsV2"): "ListBucket",
     ("s3", "HeadBucket"): "ListBucket",
+    ("s3", "ListObjectVersions"): "ListBucketVersions",
     ("s3", "DeleteObjects"): "DeleteObject",
     ("s3", "CopyObject"): "PutObject",
     ("s3", "CreateMultipartUpload"): "PutObject",

@@ -1,35 +1,61 @@
-"""Block Public Access: a bucket is closed until its owner opens it twice.
+"""Who may do what with a bucket: Block Public Access, the bucket policy, and callers without an account.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/access-control-block-public-access.html
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import unquote
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
+from labkit.local.bucket_policy import read_bucket_policy
+from labkit.local.iam_actions import action_of, resources_of
 from labkit.local.policy import allows_principal, is_public
 
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 
+BUCKET_NAME = re.compile(r"(?!xn--|sthree-)[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9](?<!-s3alias)")
+# The first part of a path that belongs to another service, though a bucket could have that name.
+OTHER_SERVICES = re.compile(r"/(\d{4}-\d{2}-\d{2}|restapis|apikeys|usageplans|domainnames|vpclinks|tags)(/|$)")
+
+# What a bucket policy can give to everybody; the rest needs somebody whom the account knows.
+OPEN_TO_POLICY = frozenset(
+    {
+        "GetObject", "HeadObject", "PutObject", "DeleteObject", "DeleteObjects", "GetObjectTagging",
+        "PutObjectTagging", "DeleteObjectTagging", "GetObjectAttributes", "GetObjectAcl", "ListObjects",
+        "ListObjectsV2", "ListObjectVersions", "HeadBucket", "GetBucketLocation", "GetBucketTagging",
+        "GetBucketVersioning", "GetBucketWebsite", "GetBucketCors", "GetBucketAcl",
+    }
+)  # fmt: skip
+REFUSED_TO_ANYBODY = {
+    "CopyObject": "Anonymous users cannot copy objects. Please authenticate.",
+    "CreateMultipartUpload": "Anonymous users cannot initiate multipart uploads. Please authenticate.",
+}
+
 
 class S3Access:
-    """What stands before moto's S3, and who may read a bucket without an account."""
+    """What stands before moto's S3, and who may use a bucket without an account."""
 
     def __init__(
         self,
         *,
+        exists: Callable[[str], Awaitable[bool]],
+        holds: Callable[[str, str], Awaitable[bool]],
         policy: Callable[[str], Awaitable[dict[str, Any] | None]],
         public_access_block: Callable[[str], Awaitable[dict[str, bool]]],
         block_public_access: Callable[[str], Awaitable[None]],
     ) -> None:
-        self._policy, self._block, self._close = policy, public_access_block, block_public_access
+        self._exists, self._holds, self._policy = exists, holds, policy
+        self._block, self._close = public_access_block, block_public_access
 
     async def create_bucket(self, call: ApiCall, forward: Forward) -> HttpResponse:
-        """Close every new bucket."""
+        """Check the name, and close every new bucket."""
         configuration = call.params.get("CreateBucketConfiguration") or {}
+        if not BUCKET_NAME.fullmatch(call.params["Bucket"]):
+            raise AwsError("InvalidBucketName", "The specified bucket is not valid.", 400)
         if call.region == "us-east-1" and configuration.get("LocationConstraint") == "us-east-1":
             raise AwsError("InvalidLocationConstraint", "The specified location-constraint is not valid", 400)
         response = await forward(call)
@@ -38,17 +64,27 @@ class S3Access:
         return response
 
     async def put_bucket_policy(self, call: ApiCall, forward: Forward) -> HttpResponse:
-        """Refuse a policy that cannot be read, and a public one while the block is on."""
+        """Refuse a policy that S3 does not take, and a public one while the block is on."""
         bucket = call.params["Bucket"]
-        policy = _parsed(call.params.get("Policy") or call.http.body)
+        if not await self._exists(bucket):
+            raise _no_such_bucket(bucket)
+        policy = read_bucket_policy(call.params.get("Policy") or call.http.body, bucket)
         if is_public(policy) and (await self._block(bucket))["block_public_policy"]:
             raise AwsError(
                 "AccessDenied",
-                f"User: {call.caller.arn} is not authorized to perform: s3:PutBucketPolicy on "
-                f'resource: "arn:aws:s3:::{bucket}" '
-                "because public policies are prevented by the BlockPublicPolicy setting in S3 Block Public Access.",
+                f"User: {call.caller.arn} is not authorized to perform: s3:PutBucketPolicy "
+                f'on resource: "arn:aws:s3:::{bucket}" because public policies are prevented by the '
+                "BlockPublicPolicy setting in S3 Block Public Access.",
                 403,
             )
+        return await forward(call)
+
+    @staticmethod
+    async def put_bucket_website(call: ApiCall, forward: Forward) -> HttpResponse:
+        """Refuse an index document that could never be the end of an address."""
+        index = (call.params.get("WebsiteConfiguration") or {}).get("IndexDocument")
+        if index is not None and (not index.get("Suffix") or "/" in index["Suffix"]):
+            raise AwsError("InvalidArgument", "The IndexDocument Suffix is not well formed", 400)
         return await forward(call)
 
     @staticmethod
@@ -64,21 +100,51 @@ class S3Access:
             )
         return await forward(call)
 
+    async def authorise_anybody(self, call: ApiCall) -> None:
+        """Let a request that nobody signed pass, where the bucket policy opens it to everybody.
+
+        Raises:
+            AwsError: ``AccessDenied``, or ``NoSuchBucket``.
+
+        See Also:
+            https://docs.aws.amazon.com/AmazonS3/latest/userguide/how-s3-evaluates-access-control.html
+        """
+        bucket = call.params.get("Bucket")
+        if not bucket or call.operation in REFUSED_TO_ANYBODY or call.operation not in OPEN_TO_POLICY:
+            raise _denied(REFUSED_TO_ANYBODY.get(call.operation, "Access Denied"))
+        if not await self._exists(bucket):
+            raise _no_such_bucket(bucket)
+        action = action_of(call)
+        for resource in resources_of(call):
+            _, _, key = resource.partition(f":::{bucket}/")
+            if not await self.anybody_may(action, bucket, key):
+                raise _denied()
+        missing = action == "s3:GetObject" and not await self._holds(bucket, call.params["Key"])
+        if missing and not await self.anybody_may("s3:ListBucket", bucket):
+            raise _denied()  # who may not list is not told whether a key exists
+
     async def anybody_may(self, action: str, bucket: str, key: str = "") -> bool:
         """Whether the bucket policy lets anybody do *action*, Block Public Access considered."""
-        if (await self._block(bucket))["restrict_public_buckets"]:
+        policy = await self._policy(bucket)
+        if is_public(policy) and (await self._block(bucket))["restrict_public_buckets"]:
             return False
         resource = f"arn:aws:s3:::{bucket}" + (f"/{key}" if key else "")
-        return allows_principal(await self._policy(bucket), principal={}, action=action, resource=resource) == "allow"
+        context = {"aws:SecureTransport": "false", "aws:PrincipalType": "Anonymous"}
+        decision = allows_principal(policy, principal={}, action=action, resource=resource, context=context)
+        return decision == "allow"
 
 
-def _parsed(text: str | bytes) -> dict[str, Any]:
-    try:
-        policy = json.loads(text)
-    except ValueError:
-        policy = None
-    if not isinstance(policy, dict):
-        raise AwsError("MalformedPolicy", "Policies must be valid JSON and the first byte must be '{'", 400)
-    if "Statement" not in policy:
-        raise AwsError("MalformedPolicy", "Missing required field Statement", 400)
-    return policy
+def is_unsigned_s3_request(request: HttpRequest) -> bool:
+    """Whether a request without a signature can be one to S3: it names a bucket, and no other service's operation."""
+    headers, path = request.headers, unquote(request.path)
+    signed = headers.get("authorization") or "X-Amz-Signature=" in request.query or "Signature=" in request.query
+    other = "x-amz-target" in headers or headers.get("content-type").startswith("application/x-www-form-urlencoded")
+    return not signed and not other and len(path) > 1 and not OTHER_SERVICES.match(path)
+
+
+def _denied(message: str = "Access Denied") -> AwsError:
+    return AwsError("AccessDenied", message, 403)
+
+
+def _no_such_bucket(bucket: str) -> AwsError:
+    return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)

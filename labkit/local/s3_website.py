@@ -91,7 +91,7 @@ class Website:
             return response
         document = await self._object(request, bucket, key)
         if document.status != 200:
-            return response
+            return _with_note(response, document)
         document.status = response.status
         return document
 
@@ -120,6 +120,14 @@ def _redirect(rule: dict[str, Any], key: str, request: HttpRequest, base: str) -
     place = host or f"{request.headers.get('host')}{base}"
     location = f"{target.get('Protocol') or 'http'}://{place}/{quote(new_key)}"
     return HttpResponse(int(target.get("HttpRedirectCode") or 301), headers={"Location": location})
+
+
+def _with_note(response: HttpResponse, document: HttpResponse) -> HttpResponse:
+    """Add to an error's page why the error document is not shown instead."""
+    heading = b"<h3>An Error Occurred While Attempting to Retrieve a Custom Error Document</h3>"
+    facts = document.body.partition(b"<ul>")[2].partition(b"<li>RequestId")[0]
+    note = heading + b"<ul>" + facts + b"</ul></body>"
+    return HttpResponse(response.status, response.body.replace(b"</body>", note), response.headers)
 
 
 def error_page(status: int, code: str, message: str, **details: str) -> HttpResponse:

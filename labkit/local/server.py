@@ -136,7 +136,7 @@ async def _write(method: str, response: HttpResponse, send: Any) -> None:
     raw = [
         (name.encode("latin-1"), value.encode("latin-1", "replace"))
         for name, value in headers.items()
-        if name.lower() not in ("connection", "transfer-encoding", "server")
+        if name.lower() not in ("connection", "transfer-encoding", "server", "date")  # uvicorn says the date
     ]
     raw += [(name.encode("latin-1"), value.encode("latin-1", "replace")) for name, value in response.more_headers]
     await send({"type": "http.response.start", "status": response.status, "headers": raw})

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, Headers, HttpRequest, HttpResponse
 from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
@@ -37,7 +37,7 @@ from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
 from labkit.local.moto_app.streams import Streams
 from labkit.local.policy import allows_principal
 from labkit.local.policy_simulator import PolicySimulator
-from labkit.local.s3_access import S3Access
+from labkit.local.s3_access import S3Access, is_unsigned_s3_request
 from labkit.local.s3_listing import S3Listing
 from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
@@ -45,6 +45,7 @@ from labkit.local.signature import decode_aws_chunked, verify
 from labkit.local.sns.topics import Sns
 from labkit.local.sqs.api import Sqs
 
+ANYBODY = Caller("anonymous", "anonymous", account_id="anonymous")
 EVENTS = "events.amazonaws.com"
 TABLE_WRITES = frozenset(
     {
@@ -267,6 +268,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
     )
     s3_access = S3Access(
+        exists=buckets.exists,
+        holds=buckets.holds,
         policy=buckets.policy,
         public_access_block=bucket_access.public_access_block,
         block_public_access=bucket_access.block_public_access,
@@ -288,6 +291,11 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             api_gateway.observe(call, result, error)
 
     simulator = PolicySimulator(policy_documents=roles.policy_documents, role=roles.role, serialise=serialise)
+
+    async def authorise(call: ApiCall) -> None:
+        """Ask the bucket's policy about a caller whom nobody knows, and the policies of its role about every other."""
+        await (s3_access.authorise_anybody(call) if call.caller.kind == "anonymous" else iam.authorise(call))
+
     gateway = Gateway(
         owners={
             "sqs": sqs.operations,
@@ -304,12 +312,13 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "ListObjectsV2"): S3Listing(objects=Listing(moto).objects).list_objects_v2,
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
             ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
+            ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
             ("logs", "PutSubscriptionFilter"): _refuse,
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
         },
         identify=_identify(iam, clock),
-        authorise=iam.authorise,
+        authorise=authorise,
         observers=[after, cloudtrail.record],
         emit=events.emit,
     )
@@ -377,9 +386,14 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
 
 def _identify(iam: Iam, clock: Clock) -> Callable[[HttpRequest], tuple[Caller, str, str]]:
     def identify(request: HttpRequest) -> tuple[Caller, str, str]:
-        signed = verify(request, secret_of=iam.secret_of, now=clock.now)
+        unsigned = is_unsigned_s3_request(request)
+        signed = None if unsigned else verify(request, secret_of=iam.secret_of, now=clock.now)
         if request.headers.get("x-amz-content-sha256").startswith("STREAMING-"):
             request.body = decode_aws_chunked(request.body)
+        if signed is None:
+            # The bucket policy is asked below (authorise); moto would ask its own idea of it, and refuse HEAD.
+            request.headers = Headers([*request.headers.items, ("Authorization", "nobody")])
+            return ANYBODY, "us-east-1", "s3"
         return iam.caller_of(signed.access_key_id), signed.region, signed.service
 
     return identify

@@ -98,6 +98,8 @@ def record_of(call: ApiCall, response: dict[str, Any] | None, error: AwsError | 
 
 def _identity(call: ApiCall) -> dict[str, Any]:
     caller = call.caller
+    if caller.kind == "anonymous":
+        return {"type": "AWSAccount", "principalId": "", "accountId": "anonymous"}
     identity = {
         "principalId": caller.principal_id,
         "arn": caller.arn,

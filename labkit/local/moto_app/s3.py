@@ -36,6 +36,10 @@ class Buckets:
         """Whether the bucket exists."""
         return await self._moto.run(_bucket, bucket) is not None
 
+    async def holds(self, bucket: str, key: str) -> bool:
+        """Whether the bucket has an object of that key."""
+        return await self._moto.run(_holds, bucket, key)
+
     async def get_object(self, bucket: str, key: str) -> StoredObject | None:
         """Return the newest version of an object."""
         return await self._moto.run(_get_object, bucket, key)
@@ -58,6 +62,10 @@ def _bucket(name: str) -> Any:
         return backend("s3", "us-east-1").get_bucket(name)
     except MissingBucket:
         return None
+
+
+def _holds(bucket: str, key: str) -> bool:
+    return _bucket(bucket) is not None and backend("s3", "us-east-1").get_object(bucket, key) is not None
 
 
 def _get_object(bucket: str, key: str) -> StoredObject | None:

@@ -6,24 +6,37 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from labkit.catch_up import catch_up
+    from labkit.checks import check
     from labkit.cleanup import cleanup
-    from labkit.cloud import connect
+    from labkit.cloud import connect, time_scale
+    from labkit.cost import cost, cost_of_visits
     from labkit.deployment_package import deployment_package
-    from labkit.display import draw_timeline
+    from labkit.display import draw_timeline, save_figure
     from labkit.endpoints import invoke_url, website_url
     from labkit.exceptions import LabkitError, WaitTimeout
     from labkit.follow import follow
     from labkit.inbox import inbox
     from labkit.inventory import inventory
     from labkit.names import name
+    from labkit.progress import checkpoint, progress
+    from labkit.require import require
+    from labkit.settings import choose_settings
+    from labkit.synthetic_visits import visits
     from labkit.waiting import wait_until
 
 __version__ = "0.1.0"
 __all__ = [
     "LabkitError",
     "WaitTimeout",
+    "catch_up",
+    "check",
+    "checkpoint",
+    "choose_settings",
     "cleanup",
     "connect",
+    "cost",
+    "cost_of_visits",
     "deployment_package",
     "draw_timeline",
     "follow",
@@ -31,6 +44,11 @@ __all__ = [
     "inventory",
     "invoke_url",
     "name",
+    "progress",
+    "require",
+    "save_figure",
+    "time_scale",
+    "visits",
     "wait_until",
     "website_url",
 ]
@@ -39,10 +57,17 @@ __all__ = [
 _MODULES = {
     "LabkitError": "exceptions",
     "WaitTimeout": "exceptions",
+    "check": "checks",
+    "checkpoint": "progress",
+    "choose_settings": "settings",
     "connect": "cloud",
+    "cost_of_visits": "cost",
     "draw_timeline": "display",
     "invoke_url": "endpoints",
     "name": "names",
+    "save_figure": "display",
+    "time_scale": "cloud",
+    "visits": "synthetic_visits",
     "wait_until": "waiting",
     "website_url": "endpoints",
 }

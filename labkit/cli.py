@@ -198,6 +198,28 @@ def notebook_first() -> Path:
     return found[0]
 
 
+@app.command(name="catch-up")
+def catch_up(
+    number: Annotated[str, typer.Argument(help="the notebook you want to open next, such as 06")],
+    fresh: Annotated[bool, typer.Option("--fresh", help="remove everything of the lab first")] = False,
+    lab_id: Annotated[str | None, typer.Option(help="the lab")] = None,
+) -> None:
+    """Build what a notebook needs, in seconds."""
+    from labkit.catch_up import catch_up as build
+    from labkit.cloud import connect
+
+    connect(lab_id=lab_id)
+    build(number, fresh=fresh)
+
+
+@app.command()
+def progress() -> None:
+    """Show what is done, and what comes next."""
+    from labkit.progress import progress as table
+
+    print(table().to_string(index=False))
+
+
 @app.command()
 def bench(
     peer: Annotated[str | None, typer.Option(help="ministack: measured beside labkit in the same run")] = None,

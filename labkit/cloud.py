@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-import re
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from labkit import local_process
+from labkit import local_process, progress_file
 from labkit.exceptions import LabkitError
+from labkit.settings import resolve_settings
 
-CLOUDS = ("local", "endpoint", "aws")
 SERVICES = (
     "s3",
     "sqs",
@@ -27,58 +24,82 @@ SERVICES = (
     "cloudtrail",
     "logs",
 )
-LAB_ID = re.compile(r"[a-z][a-z0-9-]{0,18}[a-z0-9]")
-DEFAULTS = {"cloud": "local", "lab_id": "lab", "region": "us-east-1"}
+_connected: dict[str, str] = {}
+_checked: set[tuple[str, ...]] = set()
 
 
 def connect(
-    cloud: str | None = None, *, lab_id: str | None = None, region: str | None = None, tour: str = ""
-) -> dict[str, str]:
+    cloud: str | None = None,
+    *,
+    lab_id: str | None = None,
+    region: str | None = None,
+    email: str | None = None,
+    size: str | None = None,
+    tour: str = "",
+) -> dict[str, Any]:
     """Point boto3 in this kernel at a cloud, and at no other.
+
+    What is ``None`` is taken from the environment (``LABKIT_CLOUD``, ``LABKIT_LAB_ID`` …), else as chosen in notebook 00
+    (:func:`labkit.choose_settings`), else the default.
 
     Args:
         cloud: ``"local"`` (started if it does not run), ``"endpoint"`` (any AWS-compatible ``AWS_ENDPOINT_URL``) or
-            ``"aws"``. ``None`` takes ``LABKIT_CLOUD``, else ``.labkit/settings.json``, else ``"local"``.
+            ``"aws"``.
         lab_id: The name that keeps labs in one account apart; lower-case letters, digits, hyphens, up to 20.
         region: The AWS region.
+        email: Where alerts go.
+        size: ``"small"`` or ``"normal"``.
         tour: Added to the lab id, for a notebook that builds a copy of its own: ``"tour"`` makes ``lab-tour``.
 
     Returns:
-        ``{"cloud", "lab_id", "region", "account", "endpoint"}``; ``endpoint`` is ``""`` on AWS.
+        ``{"cloud", "lab_id", "region", "account", "endpoint", "email", "size", "tags"}``; ``endpoint`` is ``""`` on AWS,
+        ``tags`` a dict for everything that can carry tags.
 
     Raises:
         LabkitError: A value is not valid, the local cloud does not start, or a call could leave for another cloud.
     """
-    chosen = _choose(cloud, lab_id, region)
+    given = {"cloud": cloud, "lab_id": lab_id, "region": region, "email": email, "size": size}
+    chosen = resolve_settings(given)
     if tour:
         chosen["lab_id"] = f"{chosen['lab_id']}-{tour}"
-    _check(chosen)
-    endpoint = {"local": _use_local, "endpoint": _use_endpoint, "aws": _use_aws}[chosen["cloud"]](chosen)
-    os.environ |= {
-        "LABKIT_CLOUD": chosen["cloud"],
-        "LABKIT_LAB_ID": chosen["lab_id"],
-        "LABKIT_REGION": chosen["region"],
-    }
+    endpoint = {"local": _use_local, "endpoint": _use_endpoint, "aws": _use_aws}[chosen["cloud"]]()
     os.environ |= {"AWS_DEFAULT_REGION": chosen["region"], "AWS_REGION": chosen["region"]}
     account = _check_connection(endpoint)
-    os.environ["LABKIT_ACCOUNT"] = account
+    _connected.clear()
+    _connected.update(chosen, account=account, endpoint=endpoint)
     print(
         f"Connected to {_description(chosen['cloud'], endpoint)}, account {account}, region {chosen['region']}, "
         f"lab {chosen['lab_id']}."
     )
-    return {**chosen, "account": account, "endpoint": endpoint}
+    return {**_connected, "tags": tags()}
 
 
 def settings() -> dict[str, str]:
-    """Return what this kernel is connected to: ``{"cloud", "lab_id", "region", "account"}``.
+    """Return what this kernel is connected to: ``cloud, lab_id, region, account, endpoint, email, size``.
 
     Raises:
         LabkitError: It is not connected yet.
     """
-    names = {"cloud": "LABKIT_CLOUD", "lab_id": "LABKIT_LAB_ID", "region": "LABKIT_REGION", "account": "LABKIT_ACCOUNT"}
-    if "LABKIT_ACCOUNT" not in os.environ:
+    if not _connected:
         raise LabkitError("this kernel is not connected to a cloud; run first: labkit.connect()")
-    return {key: os.environ[variable] for key, variable in names.items()}
+    return dict(_connected)
+
+
+def tags() -> dict[str, str]:
+    """Return the tags that every taggable resource of this lab carries: whose it is, and since when."""
+    chosen = settings()
+    since = progress_file.created_at(f"{chosen['cloud']}/{chosen['lab_id']}")
+    return {"labkit:lab-id": chosen["lab_id"], "labkit:created-at": since}
+
+
+def time_scale() -> float:
+    """Return by how much the local cloud shortens the waits that AWS fixes; 1.0 on AWS.
+
+    Multiply a measured wait by it to fill the column *on AWS*.
+    """
+    if settings()["cloud"] != "local":
+        return 1.0
+    return float(local_cloud().get("time_scale", 1.0))
 
 
 def local_cloud() -> dict[str, Any]:
@@ -93,52 +114,13 @@ def local_cloud() -> dict[str, Any]:
     return described
 
 
-def _choose(cloud: str | None, lab_id: str | None, region: str | None) -> dict[str, str]:
-    given = {"cloud": cloud, "lab_id": lab_id, "region": region}
-    kept = _kept_settings()
-    # A kernel that is connected already sets LABKIT_ACCOUNT; its own LABKIT_LAB_ID is no wish of the user then.
-    connected = "LABKIT_ACCOUNT" in os.environ
-    return {
-        key: value
-        or ("" if connected and key == "lab_id" else os.environ.get(f"LABKIT_{key.upper()}"))
-        or kept.get(key)
-        or DEFAULTS[key]
-        for key, value in given.items()
-    }
-
-
-def _kept_settings() -> dict[str, str]:
-    path = Path(local_process.state_dir()) / "settings.json"
-    try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError) as error:
-        raise LabkitError(f"{path} cannot be read ({error}); mend or delete it") from None
-
-
-def _check(chosen: dict[str, str]) -> None:
-    if chosen["cloud"] not in CLOUDS:
-        raise LabkitError(f"CLOUD is {chosen['cloud']!r}; choose one of: {', '.join(CLOUDS)}")
-    if not LAB_ID.fullmatch(chosen["lab_id"]):
-        raise LabkitError(
-            f"LAB_ID is {chosen['lab_id']!r}; use 2 to 20 lower-case letters, digits and hyphens, a letter first"
-        )
-    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-\d", chosen["region"]):
-        raise LabkitError(f"REGION is {chosen['region']!r}; a region looks like us-east-1")
-    if chosen["cloud"] == "aws" and chosen["lab_id"].split("-")[0] == "lab":
-        raise LabkitError(
-            "on real AWS choose a LAB_ID of your own (not lab), so that nobody else's resources are touched"
-        )
-
-
-def _use_local(_: dict[str, str]) -> str:
+def _use_local() -> str:
     described = local_process.start()
     _isolate(described["endpoint"], described["access_key"], described["secret_key"])
     return str(described["endpoint"])
 
 
-def _use_endpoint(_: dict[str, str]) -> str:
+def _use_endpoint() -> str:
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
     if not endpoint.startswith(("http://", "https://")):
         raise LabkitError("CLOUD is endpoint, so AWS_ENDPOINT_URL must hold the address of an AWS-compatible cloud")
@@ -146,7 +128,7 @@ def _use_endpoint(_: dict[str, str]) -> str:
     return endpoint
 
 
-def _use_aws(_: dict[str, str]) -> str:
+def _use_aws() -> str:
     overrides = sorted(name for name in os.environ if name.startswith("AWS_ENDPOINT_URL"))
     if overrides:
         raise LabkitError(
@@ -188,9 +170,11 @@ def _isolate(endpoint: str, access_key: str, secret_key: str) -> None:
 def _check_connection(endpoint: str) -> str:
     import boto3
 
-    boto3.DEFAULT_SESSION = None
     make: Callable[..., Any] = boto3.client  # its stubs know no service by variable
-    if endpoint:
+    variables = tuple(f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("AWS_"))
+    if variables not in _checked:
+        boto3.DEFAULT_SESSION = None
+    if endpoint and variables not in _checked:
         for service in SERVICES:
             resolved = make(service).meta.endpoint_url
             if resolved.rstrip("/") != endpoint.rstrip("/"):
@@ -198,6 +182,8 @@ def _check_connection(endpoint: str) -> str:
                     f"calls to {service} would go to {resolved} instead of {endpoint}; "
                     "restart the kernel and connect again"
                 )
+    _checked.clear()
+    _checked.add(variables)
     return str(boto3.client("sts").get_caller_identity()["Account"])
 
 

@@ -28,8 +28,3 @@ def name(base: str, *, bucket: bool = False) -> str:
     if len(full) > LONGEST:
         raise LabkitError(f"the name {full} has {len(full)} characters, {LONGEST} are allowed; choose a shorter LAB_ID")
     return full
-
-
-def tags() -> dict[str, str]:
-    """Return the tags that every taggable resource of this lab carries."""
-    return {"labkit:lab-id": settings()["lab_id"]}

@@ -175,7 +175,6 @@ def _check_connection(endpoint: str) -> str:
     if variables not in _checked:
         boto3.DEFAULT_SESSION = None
     if endpoint and variables not in _checked:
-        service: Any
         for service in SERVICES:
             resolved = make(service).meta.endpoint_url
             if resolved.rstrip("/") != endpoint.rstrip("/"):

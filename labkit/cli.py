@@ -78,7 +78,17 @@ def status() -> None:
     answer = local_process.health(described) or {}
     print(f"running on {described['endpoint']} (pid {described['pid']}), for {answer.get('uptime_seconds')} s")
     for part, facts in answer.get("parts", {}).items():
-        print(f"  {part}: " + ", ".join(f"{value} {key}" for key, value in facts.items()))
+        print(f"  {_words(part):<21}{', '.join(_fact(name, value) for name, value in facts.items())}")
+
+
+def _words(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _fact(name: str, value: object) -> str:
+    """Return a count as ``2 queues`` and anything else as ``backends: ready``."""
+    counted = isinstance(value, int) and name != "smtp_port"
+    return f"{value} {_words(name)}" if counted else f"{_words(name)}: {value}"
 
 
 @app.command()

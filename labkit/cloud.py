@@ -39,8 +39,8 @@ def connect(
 ) -> dict[str, Any]:
     """Point boto3 in this kernel at a cloud, and at no other.
 
-    What is ``None`` is taken from the environment (``LABKIT_CLOUD``, ``LABKIT_LAB_ID`` …), else as chosen in notebook 00
-    (:func:`labkit.choose_settings`), else the default.
+    What is ``None`` is taken from the environment (``LABKIT_CLOUD``, ``LABKIT_LAB_ID`` …), else as chosen in notebook
+    00 (:func:`labkit.choose_settings`), else the default.
 
     Args:
         cloud: ``"local"`` (started if it does not run), ``"endpoint"`` (any AWS-compatible ``AWS_ENDPOINT_URL``) or
@@ -52,8 +52,8 @@ def connect(
         tour: Added to the lab id, for a notebook that builds a copy of its own: ``"tour"`` makes ``lab-tour``.
 
     Returns:
-        ``{"cloud", "lab_id", "region", "account", "endpoint", "email", "size", "tags"}``; ``endpoint`` is ``""`` on AWS,
-        ``tags`` a dict for everything that can carry tags.
+        ``{"cloud", "lab_id", "region", "account", "endpoint", "email", "size", "tags"}``; ``endpoint`` is ``""`` on
+        AWS, ``tags`` a dict for everything that can carry tags.
 
     Raises:
         LabkitError: A value is not valid, the local cloud does not start, or a call could leave for another cloud.

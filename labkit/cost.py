@@ -30,8 +30,8 @@ def cost(calls: Mapping[str, float]) -> pd.DataFrame:
         calls: Quantity per item of the price table, such as ``{"Lambda requests": 3_000_000}``.
 
     Returns:
-        Columns ``item``, ``quantity``, ``unit``, ``USD per unit`` and ``USD``; the last row is the total. Where the prices
-        are from and of when stands in ``labkit/prices.json``.
+        Columns ``item``, ``quantity``, ``unit``, ``USD per unit`` and ``USD``; the last row is the total. Where the
+        prices are from and of when stands in ``labkit/prices.json``.
 
     Raises:
         LabkitError: An item is not in the table, or a quantity is negative.

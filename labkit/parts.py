@@ -15,8 +15,9 @@ from labkit.cloud import settings
 from labkit.names import name
 
 ABSENT = {
-    "404", "NoSuchBucket", "NoSuchWebsiteConfiguration", "NoSuchEntity", "ResourceNotFoundException", "NotFoundException",
-    "NotFound", "TrailNotFoundException", "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue",
+    "404", "NoSuchBucket", "NoSuchWebsiteConfiguration", "NoSuchEntity", "ResourceNotFoundException",
+    "NotFoundException", "NotFound", "TrailNotFoundException", "QueueDoesNotExist",
+    "AWS.SimpleQueueService.NonExistentQueue",
 }  # fmt: skip
 
 

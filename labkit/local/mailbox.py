@@ -50,6 +50,10 @@ class Mailbox:
                 found.append((key, {**fields, "body": text}))
         return [fields for _, fields in sorted(found, key=lambda entry: _order(entry[0]), reverse=True)]
 
+    def __len__(self) -> int:
+        """Count the mails."""
+        return len(self._maildir)
+
     def close(self) -> None:
         """Stop listening; the mails stay."""
         if self._server:

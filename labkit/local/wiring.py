@@ -90,6 +90,10 @@ class Mails:
         """Open the inbox's SMTP port."""
         self.port = await self.mailbox.start()
 
+    def description(self) -> dict[str, Any]:
+        """Tell how many mails lie in the inbox and where mails are sent, for the health page."""
+        return {"messages": len(self.mailbox), "smtp_port": self.port, "relay": self._relay or "own inbox"}
+
     async def send(self, sender: str, to: str, message: bytes) -> None:
         """Send one mail by SMTP."""
         host, _, port = (self._relay or f"127.0.0.1:{self.port}").rpartition(":")
@@ -123,6 +127,11 @@ class LocalCloud:
             "time_scale": settings.time_scale,
             "smtp_port": self._mails.port,
         }
+
+    @property
+    def backends(self) -> str:
+        """Whether moto's slow backends are there, ``"importing"`` or ``"ready"``; a call that needs one waits."""
+        return "ready" if self._importing and self._importing.done() else "importing"
 
     async def close(self) -> None:
         """End every part, function processes first."""
@@ -323,6 +332,18 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
     )
 
+    parts: dict[str, Callable[[], dict[str, Any]]] = {
+        "sqs": lambda: _totals(sqs.depths()),
+        "lambda": functions.description,
+        "event_source_mapping": mappings.description,
+        "api_gateway": api_gateway.description,
+        "sns": sns.description,
+        "eventbridge": eventbridge.description,
+        "cloudtrail": cloudtrail.description,
+        "mail": mails.description,
+        "moto": lambda: {"backends": cloud.backends},
+    }
+
     async def health(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
         return _json(
             {
@@ -331,10 +352,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
                 "uptime_seconds": round(time.time() - started, 1),
                 "account_id": ACCOUNT_ID,
                 "time_scale": settings.time_scale,
-                "parts": {
-                    "sqs": {"queues": len(sqs.depths())},
-                    "lambda": {"processes": sum(functions.processes().values())},
-                },
+                "parts": {name: describe() for name, describe in parts.items()},
             }
         )
 
@@ -381,7 +399,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         token=settings.token,
         allowed_hosts=settings.allowed_hosts,
     )
-    return LocalCloud(settings, Server(routes), moto, mails, [mappings.close, functions.close, mails.mailbox.close])
+    closing = [mappings.close, functions.close, mails.mailbox.close]
+    cloud = LocalCloud(settings, Server(routes), moto, mails, closing)
+    return cloud
 
 
 def _identify(iam: Iam, clock: Clock) -> Callable[[HttpRequest], tuple[Caller, str, str]]:
@@ -397,6 +417,12 @@ def _identify(iam: Iam, clock: Clock) -> Callable[[HttpRequest], tuple[Caller, s
         return iam.caller_of(signed.access_key_id), signed.region, signed.service
 
     return identify
+
+
+def _totals(depths: dict[str, dict[str, int]]) -> dict[str, int]:
+    return {"queues": len(depths)} | {
+        kind: sum(queue[kind] for queue in depths.values()) for kind in ("visible", "in_flight", "delayed")
+    }
 
 
 async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import socket
 import subprocess
 import sys
@@ -32,12 +33,59 @@ def start_again(tmp_path, *options):
     )  # fmt: skip
 
 
-def test_health_names_version_uptime_and_parts(own):
-    """What `labkit status` and a monitor read."""
-    with urllib.request.urlopen(own[1]["endpoint"] + "/_labkit/health") as response:
-        health = json.load(response)
+def health_of(described):
+    with urllib.request.urlopen(described["endpoint"] + "/_labkit/health") as response:
+        return json.load(response)
+
+
+def test_health_names_version_uptime_and_the_state_of_every_part(own):
+    """What `labkit status` and a monitor read, with nobody's name or content in it: it needs no token."""
+    health = health_of(own[1])
+    mail = health["parts"].pop("mail")
+    assert health["parts"].pop("moto")["backends"] in ("importing", "ready")
 
     assert health.keys() == {"status", "version", "uptime_seconds", "account_id", "time_scale", "parts"}
+    assert mail == {"messages": 0, "smtp_port": own[1]["smtp_port"], "relay": "own inbox"}
+    assert health["parts"] == {
+        "sqs": {"queues": 0, "visible": 0, "in_flight": 0, "delayed": 0},
+        "lambda": {"functions": 0, "environments": 0, "invocations_under_way": 0},
+        "event_source_mapping": {"mappings": 0, "polling": 0},
+        "api_gateway": {"deployed_apis": 0, "deployments": 0},
+        "sns": {"topics": 0, "subscriptions": 0, "pending": 0},
+        "eventbridge": {"rules": 0, "enabled": 0, "targets": 0, "delivering": 0},
+        "cloudtrail": {"trails": 0, "logging": 0, "events": 0},
+    }
+
+
+def test_health_counts_what_is_there(own, tmp_path):
+    """Counts that never move would be no health; and `labkit status` shows them to a person."""
+    described = own[1]
+    sqs, sns, events = (make_client(described, service) for service in ("sqs", "sns", "events"))
+    url = sqs.create_queue(QueueName="q")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="now")
+    sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=60)
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="a@example.com")
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint="arn:aws:sqs:us-east-1:123456789012:q")
+    events.put_rule(Name="r", EventPattern='{"source": ["aws.s3"]}')
+    events.put_targets(Rule="r", Targets=[{"Id": "t", "Arn": topic}])
+    wait_for(lambda: health_of(described)["parts"]["mail"]["messages"] == 1)
+    wait_for(lambda: health_of(described)["parts"]["moto"] == {"backends": "ready"})
+    for client in (sqs, sns, events):
+        client.close()
+
+    parts = health_of(described)["parts"]
+
+    assert parts["sqs"] == {"queues": 1, "visible": 1, "in_flight": 0, "delayed": 1}
+    assert parts["sns"] == {"topics": 1, "subscriptions": 1, "pending": 1}
+    assert parts["eventbridge"] == {"rules": 1, "enabled": 1, "targets": 1, "delivering": 0}
+    assert parts["cloudtrail"]["events"] > 0
+    shown = subprocess.run(
+        [sys.executable, "-m", "labkit.cli", "status"],
+        env=os.environ | {"LABKIT_STATE_DIR": str(tmp_path / "state")}, capture_output=True, text=True, check=True,
+    ).stdout.splitlines()  # fmt: skip
+    assert shown[1] == "  sqs                  1 queues, 1 visible, 0 in flight, 1 delayed"
+    assert shown[-1] == "  moto                 backends: ready"
 
 
 def test_a_second_local_cloud_on_the_same_directory_says_so(own, tmp_path):

@@ -66,6 +66,13 @@ class ApiGateway:
         self._changes = 0
         self._writing_logs: set[asyncio.Task[None]] = set()
 
+    def description(self) -> dict[str, int]:
+        """Count the APIs that are deployed, and their deployments, for the health page."""
+        return {
+            "deployed_apis": len({api_id for api_id, _ in self._deployments}),
+            "deployments": len(self._deployments),
+        }
+
     async def deployed(self, api_id: str, deployment_id: str, region: str) -> None:
         """Take the picture of an API that a deployment serves; call it when CreateDeployment has succeeded."""
         picture = await self._picture(api_id, region)

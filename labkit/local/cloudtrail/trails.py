@@ -57,6 +57,11 @@ class CloudTrail:
         self._unwritten: dict[str, list[dict[str, Any]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def description(self) -> dict[str, int]:
+        """Count the trails, those that log, and the events of the history, for the health page."""
+        logging = sum(trail["logging"] for trail in self._trails.values())
+        return {"trails": len(self._trails), "logging": logging, "events": len(self._history)}
+
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
         """The operations of the API."""

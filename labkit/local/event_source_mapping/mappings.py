@@ -52,6 +52,10 @@ class EventSourceMappings:
         self._pollers: dict[str, tuple[SqsPoller | StreamPoller, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def description(self) -> dict[str, int]:
+        """Count the mappings, and those that poll, for the health page."""
+        return {"mappings": len(self._mappings), "polling": len(self._pollers)}
+
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
         """The operations of the API."""

@@ -41,6 +41,16 @@ class EventBridge:
         self._rules: dict[str, dict[str, Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def description(self) -> dict[str, int]:
+        """Count the rules, the enabled ones, their targets and the deliveries under way, for the health page."""
+        rules = self._rules.values()
+        return {
+            "rules": len(rules),
+            "enabled": sum(rule["State"] != "DISABLED" for rule in rules),
+            "targets": sum(len(rule["targets"]) for rule in rules),
+            "delivering": len(self._tasks),
+        }
+
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
         """The operations of the API."""

@@ -438,9 +438,13 @@ class Lambda:
         """Whether the function's resource policy lets a service invoke it for *source_arn*."""
         return arn in self._functions and self._permissions.permits(self._functions[arn], principal, source_arn)
 
-    def processes(self) -> dict[str, int]:
-        """Count the processes by function ARN."""
-        return self._environments.processes()
+    def description(self) -> dict[str, int]:
+        """Count the functions, the processes of their environments and the invocations, for the health page."""
+        return {
+            "functions": len(self._functions),
+            "environments": sum(self._environments.processes().values()),
+            "invocations_under_way": sum(self._running.values()),
+        }
 
     async def close(self) -> None:
         """End every process and write the last logs."""

@@ -52,6 +52,11 @@ class Sns:
         self._subscriptions: dict[str, dict[str, Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
+    def description(self) -> dict[str, int]:
+        """Count the topics, the confirmed and the pending subscriptions, for the health page."""
+        pending = sum(bool(subscription["token"]) for subscription in self._subscriptions.values())
+        return {"topics": len(self._topics), "subscriptions": len(self._subscriptions) - pending, "pending": pending}
+
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
         """The operations of the API."""

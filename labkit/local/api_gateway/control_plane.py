@@ -14,9 +14,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, HttpResponse
 from labkit.local.api_gateway import control_plane_checks as checks
+from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.gateway_responses import DEFAULT_TEMPLATES, TYPES
+from labkit.local.api_gateway.stage_checks import asks_for_logs
 
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 Correction = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
@@ -107,25 +109,24 @@ class ControlPlane:
             setup = await self._reads.setup(api_id, call.region)
             if setup is None:
                 message = f"Invalid API identifier specified {ACCOUNT_ID}:{api_id}"
-                raise AwsError("NotFoundException", message, 404)
+                raise not_found(message)
             for check_setup in checks.OF_AN_API[call.operation]:
                 check_setup(call.params, setup)
         if call.operation in checks.OF_KEYS_AND_PLANS:
             metering = await self._reads.metering(call.region)
             for check_metering in checks.OF_KEYS_AND_PLANS[call.operation]:
                 check_metering(call.params, metering)
-        wants_logs = call.operation == "UpdateStage" and checks.asks_for_logs(call.params)
+        wants_logs = call.operation == "UpdateStage" and asks_for_logs(call.params)
         if wants_logs and not await self._reads.logs_role(call.region):
             message = "CloudWatch Logs role ARN must be set in account settings to enable logging"
-            raise AwsError("BadRequestException", message)
+            raise bad_request(message)
 
     async def _update_account(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Take a role for logs only if API Gateway may wear it and it may write them."""
         for operation in call.params.get("patchOperations") or []:
             role = operation.get("value")
             if operation["path"] == "/cloudwatchRoleArn" and role and not await self._may_write_logs(role, call.region):
-                raise AwsError(
-                    "BadRequestException",
+                raise bad_request(
                     "The role ARN does not have required permissions configured. Please grant trust permission for "
                     "API Gateway and add the required role policy.",
                 )
@@ -207,7 +208,7 @@ class ControlPlane:
         live = await self._reads.live(api_id)
         if stage and (live is None or stage not in live["stages"]):
             message = f"Invalid API Stage {{api: {api_id}, stage: {stage}}} specified for usageplan {plan_id}"
-            raise AwsError("NotFoundException", message, 404)
+            raise not_found(message)
 
     async def _get_usage(self, call: ApiCall) -> dict[str, Any]:
         """What the keys of a plan used on each day, and what remained."""
@@ -241,11 +242,11 @@ class ControlPlane:
     async def _tagged(self, call: ApiCall) -> tuple[str, list[str], dict[str, str]]:
         found = TAGGABLE.fullmatch(call.params["resourceArn"])
         if found is None:
-            raise AwsError("BadRequestException", f"Invalid ARN specified: {call.params['resourceArn']}")
+            raise bad_request(f"Invalid ARN specified: {call.params['resourceArn']}")
         names = found["names"].split("/")
         tags = await self._changes.tags(call.region, found["kind"], names)
         if tags is None:
-            raise AwsError("NotFoundException", f"There is no resource {call.params['resourceArn']}", 404)
+            raise not_found(f"There is no resource {call.params['resourceArn']}")
         return found["kind"], names, tags
 
 
@@ -264,4 +265,4 @@ def _day(text: str, name: str) -> date:
     try:
         return date.fromisoformat(text)
     except ValueError:
-        raise AwsError("BadRequestException", f"Invalid {name} {text!r}: a day is written like 2026-01-31") from None
+        raise bad_request(f"Invalid {name} {text!r}: a day is written like 2026-01-31") from None

@@ -1,0 +1,23 @@
+"""The errors of API Gateway's own operations.
+
+https://docs.aws.amazon.com/apigateway/latest/api/CommonErrors.html
+"""
+
+from __future__ import annotations
+
+from labkit.local.api_call import AwsError
+
+
+def bad_request(message: str) -> AwsError:
+    """The call asks for what cannot be."""
+    return AwsError("BadRequestException", message)
+
+
+def conflict(message: str) -> AwsError:
+    """What the call wants to make is there, or what it wants to delete is in use."""
+    return AwsError("ConflictException", message, 409)
+
+
+def not_found(message: str) -> AwsError:
+    """The call names what does not exist."""
+    return AwsError("NotFoundException", message, 404)

@@ -1,0 +1,148 @@
+"""What API Gateway refuses of resources, methods and integrations, and moto would accept or trip over.
+
+Each check raises AWS's error, or lets the call pass. *setup* is what moto keeps of the API.
+
+https://docs.aws.amazon.com/apigateway/latest/api/API_PutMethod.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.local.api_call import AwsError
+from labkit.local.api_gateway.errors import bad_request, conflict, not_found
+
+Params = dict[str, Any]
+Setup = dict[str, Any]
+
+METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY")
+
+
+def resource(params: Params, setup: Setup) -> dict[str, Any]:
+    """Find the resource that a call names."""
+    for one in setup["resources"]:
+        if one["id"] == params["resourceId"]:
+            return dict(one)
+    raise not_found("Invalid Resource identifier specified")
+
+
+def resource_exists(params: Params, setup: Setup) -> None:
+    """Refuse a resource id that the API does not have."""
+    resource(params, setup)
+
+
+def method(params: Params, setup: Setup) -> dict[str, Any]:
+    """Find the method that a call names."""
+    found = resource(params, setup)["resourceMethods"].get(params["httpMethod"])
+    if found is None:
+        raise not_found("Invalid Method identifier specified")
+    return dict(found)
+
+
+def method_exists(params: Params, setup: Setup) -> None:
+    """Refuse a method that the resource does not have."""
+    method(params, setup)
+
+
+def new_resource(params: Params, setup: Setup) -> None:
+    """Refuse a path part that its parent has already, a second variable one, and children of ``{proxy+}``."""
+    parent = resource({"resourceId": params["parentId"]}, setup)
+    part = params["pathPart"]
+    if parent["pathPart"].endswith("+}"):
+        raise bad_request(f"Cannot create a child of a resource with a greedy path variable: {parent['pathPart']}")
+    for sibling in setup["resources"]:
+        if sibling["parentId"] != params["parentId"]:
+            continue
+        if sibling["pathPart"] == part:
+            raise conflict(f"Another resource with the same parent already has this name: {part}")
+        if sibling["pathPart"].startswith("{") and part.startswith("{"):
+            raise bad_request(
+                f"A sibling ({sibling['pathPart']}) of this resource already has a variable path part "
+                "-- only one is allowed"
+            )
+
+
+def deletable_resource(params: Params, setup: Setup) -> None:
+    """Refuse to delete the root."""
+    if resource(params, setup)["parentId"] is None:
+        raise bad_request("Root resource cannot be deleted.")
+
+
+def new_method(params: Params, setup: Setup) -> None:
+    """Refuse a method that is there already, or that refers to what is not there."""
+    found = resource(params, setup)
+    if params["httpMethod"] not in METHODS:
+        raise bad_request(f"Invalid HttpMethod specified. Valid options are {','.join(METHODS)}")
+    if params["httpMethod"] in found["resourceMethods"]:
+        raise conflict("Method already exists for this resource")
+    supported_authorization(params.get("authorizationType"))
+    _known_validator(params.get("requestValidatorId"), setup)
+    _known_models((params.get("requestModels") or {}).values(), setup)
+
+
+def supported_authorization(kind: str | None) -> None:
+    """Name the authorization types that the local cloud does not have, rather than leave a method open."""
+    if kind != "NONE":
+        raise AwsError(
+            "NotImplemented",
+            f"The local cloud does not implement the authorization type {kind} of API Gateway methods; it has NONE.",
+            501,
+        )
+
+
+def _known_validator(validator_id: str | None, setup: Setup) -> None:
+    if validator_id and validator_id not in setup["requestValidators"]:
+        raise bad_request("Invalid Request Validator identifier specified")
+
+
+def _known_models(names: Any, setup: Setup) -> None:
+    for name in names:
+        if name not in setup["models"]:
+            raise bad_request(f"Invalid model identifier specified: {name}")
+
+
+def method_patch(params: Params, setup: Setup) -> None:
+    """Refuse UpdateMethod for what is not there."""
+    method(params, setup)
+    for operation in params.get("patchOperations") or []:
+        value = operation.get("value")
+        if operation["path"] == "/authorizationType":
+            supported_authorization(value)
+        elif operation["path"] == "/requestValidatorId":
+            _known_validator(value, setup)
+        elif operation["path"].startswith("/requestModels/") and operation["op"] != "remove":
+            _known_models([value], setup)
+
+
+def integration(params: Params, setup: Setup) -> None:
+    """Refuse an integration of a method that is not there, and a timeout that AWS does not allow."""
+    method(params, setup)
+    timeout = params.get("timeoutInMillis")
+    if timeout is not None and not 50 <= int(timeout) <= 29_000:
+        raise bad_request("Timeout should be between 50 ms and 29000 ms")
+
+
+def integration_exists(params: Params, setup: Setup) -> None:
+    """Refuse what needs an integration where there is none."""
+    if not method(params, setup).get("methodIntegration"):
+        raise not_found("Invalid Integration identifier specified")
+
+
+def new_method_response(params: Params, setup: Setup) -> None:
+    """Refuse a second response of one status."""
+    if params["statusCode"] in (method(params, setup).get("methodResponses") or {}):
+        raise conflict("Response already exists for this resource")
+
+
+def integration_response(params: Params, setup: Setup) -> None:
+    """Refuse an integration response that its method response does not announce: status, and each header."""
+    found = method(params, setup)
+    declared = (found.get("methodResponses") or {}).get(params["statusCode"])
+    if declared is None or not found.get("methodIntegration"):
+        raise not_found("Invalid Response status code specified")
+    for name in params.get("responseParameters") or {}:
+        if name not in (declared.get("responseParameters") or {}):
+            raise bad_request(
+                "Invalid mapping expression specified: Validation Result: warnings : [], errors : "
+                f"[Invalid mapping expression parameter specified: {name}]"
+            )

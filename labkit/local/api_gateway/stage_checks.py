@@ -1,0 +1,103 @@
+"""What API Gateway refuses of deployments, stages, models, validators and gateway responses.
+
+Each check raises AWS's error, or lets the call pass. *setup* is what moto keeps of the API.
+
+https://docs.aws.amazon.com/apigateway/latest/api/API_CreateDeployment.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.local.api_call import AwsError
+from labkit.local.api_gateway.errors import bad_request, conflict, not_found
+from labkit.local.api_gateway.gateway_responses import TYPES
+from labkit.local.api_gateway.validation import InvalidModelError, compile_model
+
+Params = dict[str, Any]
+Setup = dict[str, Any]
+
+
+def deployable(params: Params, setup: Setup) -> None:
+    """Refuse to deploy an API without methods, or with a method that has no integration."""
+    methods = [found for one in setup["resources"] for found in one["resourceMethods"].values()]
+    if not methods:
+        raise bad_request("The REST API doesn't contain any methods")
+    if not all(found.get("methodIntegration") for found in methods):
+        raise bad_request("No integration defined for method")
+
+
+def deletable_deployment(params: Params, setup: Setup) -> None:
+    """Refuse to delete a deployment that a stage serves."""
+    if params["deploymentId"] not in setup["deployments"]:
+        raise not_found("Invalid Deployment identifier specified")
+    if params["deploymentId"] in setup["stages"].values():
+        raise bad_request("Active stages pointing to this deployment must be moved or deleted")
+
+
+def known_deployment(params: Params, setup: Setup) -> None:
+    """Refuse a deployment id that the API does not have."""
+    if params["deploymentId"] not in setup["deployments"]:
+        raise not_found("Invalid Deployment identifier specified")
+
+
+def stage_patch(params: Params, setup: Setup) -> None:
+    """Refuse to point a stage to a deployment that is not there."""
+    for operation in params.get("patchOperations") or []:
+        if operation["path"] == "/deploymentId":
+            known_deployment({"deploymentId": operation.get("value")}, setup)
+
+
+def asks_for_logs(params: Params) -> bool:
+    """Whether a change of a stage turns execution logs or access logs on."""
+    return any(
+        operation["path"].startswith("/accessLogSettings/")
+        or (operation["path"].endswith("/logging/loglevel") and operation.get("value") != "OFF")
+        for operation in params.get("patchOperations") or []
+    )
+
+
+def new_model(params: Params, setup: Setup) -> None:
+    """Refuse a second model of one name, and a schema that cannot validate anything."""
+    if params["name"] in setup["models"]:
+        raise conflict("Model name already exists for this REST API")
+    try:
+        compile_model(params["name"], {**setup["models"], params["name"]: params.get("schema") or "{}"})
+    except InvalidModelError as error:
+        raise bad_request(
+            "Invalid model specified: Validation Result: warnings : [], errors : "
+            f"[Invalid model schema specified. {error}]"
+        ) from error
+
+
+def unused_model(params: Params, setup: Setup) -> None:
+    """Refuse to delete a model that a method uses."""
+    for one in setup["resources"]:
+        for verb, found in one["resourceMethods"].items():
+            if params["modelName"] in (found.get("requestModels") or {}).values():
+                raise conflict(
+                    f"Cannot delete model '{params['modelName']}', "
+                    f"is referenced in method request: {one['path']}/{verb}"
+                )
+
+
+def known_validator(params: Params, setup: Setup) -> None:
+    """Refuse a validator id that the API does not have."""
+    if params["requestValidatorId"] not in setup["requestValidators"]:
+        raise not_found("Invalid Request Validator identifier specified")
+
+
+def gateway_response_type(params: Params, setup: Setup) -> None:
+    """Refuse a type that does not exist."""
+    if params["responseType"] not in TYPES:
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{params['responseType']}' at 'responseType' failed to satisfy "
+            f"constraint: Member must satisfy enum value set: [{', '.join(TYPES)}]",
+        )
+
+
+def own_gateway_response(params: Params, setup: Setup) -> None:
+    """Refuse to delete a default response."""
+    if params["responseType"] not in setup["gatewayResponses"]:
+        raise not_found("Gateway response type not defined on api")

@@ -1,0 +1,42 @@
+"""What API Gateway refuses of usage plans and API keys. *metering* is what moto keeps of both.
+
+https://docs.aws.amazon.com/apigateway/latest/api/API_CreateUsagePlanKey.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from labkit.local.api_gateway.errors import bad_request, not_found
+
+Params = dict[str, Any]
+Metering = dict[str, Any]
+
+
+def known_plan(params: Params, metering: Metering) -> None:
+    """Refuse a usage plan that does not exist."""
+    if params["usagePlanId"] not in metering["usagePlans"]:
+        raise not_found("Invalid Usage Plan ID specified")
+
+
+def detached_plan(params: Params, metering: Metering) -> None:
+    """Refuse to delete a usage plan that still has stages."""
+    for stage in metering["usagePlans"][params["usagePlanId"]]["apiStages"]:
+        raise bad_request(
+            f"Cannot delete Usage Plan {params['usagePlanId']} because there are API Stages associated with it, "
+            f"including {stage['apiId']}:{stage['stage']}"
+        )
+
+
+def key_of_plan(params: Params, metering: Metering) -> None:
+    """Refuse a key that is not on the plan."""
+    if params["keyId"] not in [key["id"] for key in metering["usagePlans"][params["usagePlanId"]]["keys"]]:
+        raise not_found("Invalid Usage Plan Key ID specified")
+
+
+def api_key(params: Params) -> None:
+    """Refuse names and values of the wrong length."""
+    if len(params.get("name") or "") > 1024:
+        raise bad_request("Invalid API Key name, can be at most 1024 characters.")
+    if len(params.get("value") or "") > 128:
+        raise bad_request("API Key value exceeds maximum size of 128 characters")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -137,6 +137,17 @@ class Iam:
         if access_key_id == self._administrator.access_key_id:
             return self._administrator
         return self._sessions[access_key_id][1]
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return the credentials that were handed out, as plain data; policies are read anew."""
+        return [{"keys": asdict(keys), "caller": asdict(caller)} for keys, caller in self._sessions.values()]
+
+    def restore(self, state: list[dict[str, Any]]) -> None:
+        """Take over what :meth:`snapshot` returned."""
+        for one in state:
+            keys = RoleCredentials(**one["keys"])
+            self._sessions[keys.access_key_id] = (keys, Caller(**one["caller"]))
+        self._policies.clear()
 
     # --- Judgement ----------------------------------------------------------------------------------------------------
 

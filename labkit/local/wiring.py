@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, Headers, HttpRequest, HttpResponse
 from labkit.local.api_gateway.control_plane import ControlPlane
@@ -100,20 +100,34 @@ class Mails:
         await Relay(host, int(port)).send(sender, to, message)
 
 
+class Feature(Protocol):
+    """A part that keeps state: *snapshot* is what JSON can hold, and bytes; *restore* goes on from it."""
+
+    def snapshot(self) -> Any: ...  # noqa: D102
+    def restore(self, state: Any) -> None: ...  # noqa: D102
+
+
 class LocalCloud:
-    """The parts that were built, to be started, described and closed."""
+    """The parts that were built, to be started, described and closed; *features* in the order they are restored."""
 
     def __init__(
-        self, settings: Settings, server: Server, moto: MotoApp, mails: Mails, closing: list[Callable[[], Any]]
+        self,
+        settings: Settings,
+        server: Server,
+        moto: MotoApp,
+        mails: Mails,
+        *,
+        features: dict[str, Feature],
+        closing: list[Callable[[], Any]],
     ) -> None:
-        self.server = server
-        self._settings, self._moto, self._mails, self._closing = settings, moto, mails, closing
+        self.server, self.features, self.moto = server, features, moto
+        self._settings, self._mails, self._closing = settings, mails, closing
         self._importing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin what runs by itself."""
         await self._mails.start()
-        self._importing = asyncio.create_task(self._moto.import_backends())
+        self._importing = asyncio.create_task(self.moto.import_backends())
 
     def description(self) -> dict[str, Any]:
         """Return what ``local.json`` tells clients."""
@@ -141,7 +155,7 @@ class LocalCloud:
             result = close()
             if result is not None:
                 await result
-        self._moto.close()
+        self.moto.close()
 
 
 def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
@@ -399,8 +413,18 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         token=settings.token,
         allowed_hosts=settings.allowed_hosts,
     )
+    features: dict[str, Feature] = {
+        "iam": iam,
+        "sqs": sqs,
+        "lambda": functions,
+        "event_source_mapping": mappings,
+        "api_gateway": api_gateway,
+        "sns": sns,
+        "eventbridge": eventbridge,
+        "cloudtrail": cloudtrail,
+    }
     closing = [mappings.close, functions.close, mails.mailbox.close]
-    cloud = LocalCloud(settings, Server(routes), moto, mails, closing)
+    cloud = LocalCloud(settings, Server(routes), moto, mails, features=features, closing=closing)
     return cloud
 
 

@@ -522,4 +522,4 @@ def test_a_deleted_api_takes_its_deployments_along():
     refused = send(gateway).status
     gateway.observe(changed("DeleteRestApi", restApiId="a1"), None, None)
 
-    assert (refused, send(gateway).status, gateway.snapshot()["deployments"]) == (200, 403, {})
+    assert (refused, send(gateway).status, gateway.snapshot()["deployments"]) == (200, 403, [])

@@ -180,12 +180,16 @@ class ApiGateway:
             writing.add_done_callback(self._writing_logs.discard)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the deployments and what was used of the usage plans."""
-        return {"deployments": dict(self._deployments), "used": self.usage_plans.snapshot()}
+        """Return the deployments and what was used of the usage plans, as plain data."""
+        deployments = [
+            {"api": api_id, "deployment": deployment_id, "picture": picture}
+            for (api_id, deployment_id), picture in self._deployments.items()
+        ]
+        return {"deployments": deployments, "used": self.usage_plans.snapshot()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Take over what :meth:`snapshot` returned."""
-        self._deployments = dict(state["deployments"])
+        self._deployments = {(one["api"], one["deployment"]): one["picture"] for one in state["deployments"]}
         self.usage_plans.restore(state["used"])
         self._live_views.clear()
 

@@ -76,13 +76,13 @@ class UsagePlans:
             pairs.append([used.get(day.isoformat(), 0), max(0, limit - until_then)])
         return pairs
 
-    def snapshot(self) -> dict[tuple[str, str], dict[str, int]]:
-        """Return what was used; the buckets fill within seconds and are not kept."""
-        return {key: dict(days) for key, days in self._used.items()}
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return what was used, as plain data; the buckets fill within seconds and are not kept."""
+        return [{"plan": plan, "key": key, "days": dict(days)} for (plan, key), days in self._used.items()]
 
-    def restore(self, used: dict[tuple[str, str], dict[str, int]]) -> None:
+    def restore(self, used: list[dict[str, Any]]) -> None:
         """Take over what :meth:`snapshot` returned."""
-        self._used = {key: dict(days) for key, days in used.items()}
+        self._used = {(one["plan"], one["key"]): dict(one["days"]) for one in used}
 
     def forget_plan(self, plan_id: str) -> None:
         """Drop what was counted for a plan that is deleted."""

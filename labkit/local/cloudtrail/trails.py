@@ -55,6 +55,7 @@ class CloudTrail:
         self._history: deque[dict[str, Any]] = deque(maxlen=HISTORY)
         self._trails: dict[str, dict[str, Any]] = {}
         self._unwritten: dict[str, list[dict[str, Any]]] = {}
+        self._unsent: dict[str, dict[str, Any]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def description(self) -> dict[str, int]:
@@ -95,6 +96,7 @@ class CloudTrail:
                 if len(self._unwritten[arn]) == 1:
                     self._later(self._write_log_file(arn))
         if any(trail["logging"] for trail in self._trails.values()):
+            self._unsent[record["eventID"]] = record
             self._later(self._send_event(record))
 
     async def _send_event(self, record: dict[str, Any]) -> None:
@@ -112,6 +114,7 @@ class CloudTrail:
                 "detail": record,
             }
         )
+        del self._unsent[record["eventID"]]
 
     async def _write_log_file(self, arn: str) -> None:
         await asyncio.sleep(self._clock.scaled(LOG_FILE_SECONDS))
@@ -299,15 +302,24 @@ class CloudTrail:
         task.add_done_callback(self._tasks.discard)
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the state as plain data."""
-        return {"history": list(self._history), "trails": dict(self._trails), "unwritten": dict(self._unwritten)}
+        """Return the state as plain data: history, trails, and the records that no file and no rule has got yet."""
+        return {
+            "history": list(self._history),
+            "trails": {arn: dict(trail) for arn, trail in self._trails.items()},
+            "unwritten": {arn: list(records) for arn, records in self._unwritten.items()},
+            "unsent": list(self._unsent.values()),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""
         self._history.extend(state["history"])
-        self._trails, self._unwritten = dict(state["trails"]), dict(state["unwritten"])
+        self._trails = {arn: dict(trail) for arn, trail in state["trails"].items()}
+        self._unwritten = {arn: list(records) for arn, records in state["unwritten"].items()}
+        self._unsent = {record["eventID"]: record for record in state["unsent"]}
         for arn in self._unwritten:
             self._later(self._write_log_file(arn))
+        for record in state["unsent"]:
+            self._later(self._send_event(record))
 
 
 def _shown(trail: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
@@ -266,14 +267,16 @@ class EventSourceMappings:
             task.cancel()
 
     def snapshot(self) -> list[dict[str, Any]]:
-        """Return the mappings with their positions."""
-        return [dict(mapping) for mapping in self._mappings.values()]
+        """Return the mappings with their positions, as plain data."""
+        return [deepcopy(mapping) for mapping in self._mappings.values() if mapping["State"] != "Deleting"]
 
     def restore(self, state: list[dict[str, Any]]) -> None:
-        """Go on from a snapshot."""
-        for mapping in state:
+        """Go on from a snapshot; what was on its way into a state arrives there."""
+        for kept in state:
+            mapping = deepcopy(kept)
+            mapping["State"] = "Disabled" if mapping["State"] in ("Disabled", "Disabling") else "Enabled"
             self._mappings[mapping["UUID"]] = mapping
-            if mapping["State"] not in ("Disabled", "Disabling"):
+            if mapping["State"] == "Enabled":
                 self._start(mapping)
 
 

@@ -10,6 +10,7 @@ import json
 import random
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -39,7 +40,7 @@ class EventBridge:
     ) -> None:
         self._deliver, self._send_to_dlq, self._clock, self._emit = deliver, send_to_dlq, clock, emit
         self._rules: dict[str, dict[str, Any]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._deliveries: dict[asyncio.Task[None], dict[str, Any]] = {}
 
     def description(self) -> dict[str, int]:
         """Count the rules, the enabled ones, their targets and the deliveries under way, for the health page."""
@@ -225,9 +226,12 @@ class EventBridge:
             wanted = state == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" or (state == "ENABLED" and not read_only)
             if wanted and rule["region"] == event["region"] and rule["pattern"].matches(event):
                 for target in rule["targets"].values():
-                    task = asyncio.create_task(self._send(rule["Arn"], dict(target), event))
-                    self._tasks.add(task)
-                    task.add_done_callback(self._tasks.discard)
+                    self._begin({"rule_arn": rule["Arn"], "target": dict(target), "event": event})
+
+    def _begin(self, delivery: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._send(**delivery))
+        self._deliveries[task] = delivery
+        task.add_done_callback(lambda done: self._deliveries.pop(done, None))
 
     async def _send(self, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
         text, policy = target_input(target, event, rule_arn), target.get("RetryPolicy") or {}
@@ -260,13 +264,17 @@ class EventBridge:
             )
         return self._rules[arn]
 
-    def snapshot(self) -> list[dict[str, Any]]:
-        """Return the rules as plain data."""
-        return [{key: value for key, value in rule.items() if key != "pattern"} for rule in self._rules.values()]
+    def snapshot(self) -> dict[str, Any]:
+        """Return the rules and the deliveries under way, as plain data."""
+        rules = [{key: value for key, value in rule.items() if key != "pattern"} for rule in self._rules.values()]
+        return {"rules": deepcopy(rules), "deliveries": list(self._deliveries.values())}
 
-    def restore(self, state: list[dict[str, Any]]) -> None:
-        """Go on from a snapshot."""
-        self._rules = {rule["Arn"]: {**rule, "pattern": compile_pattern(rule["EventPattern"])} for rule in state}
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot; a delivery that was under way begins again."""
+        rules = deepcopy(state["rules"])
+        self._rules = {rule["Arn"]: {**rule, "pattern": compile_pattern(rule["EventPattern"])} for rule in rules}
+        for delivery in state["deliveries"]:
+            self._begin(delivery)
 
 
 def _arn(call: ApiCall) -> str:

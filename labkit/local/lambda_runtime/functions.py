@@ -13,6 +13,7 @@ import sys
 import time
 import uuid
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -453,7 +454,7 @@ class Lambda:
         await self._logs.close()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the state as plain data."""
+        """Return functions (packages are bytes) and asynchronous events, as plain data; processes are not kept."""
         return {
             "functions": [asdict(function) for function in self._functions.values()],
             "events": self._async.snapshot(),
@@ -461,7 +462,7 @@ class Lambda:
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""
-        self._functions = {fields["arn"]: Function(**fields) for fields in state["functions"]}
+        self._functions = {fields["arn"]: Function(**deepcopy(fields)) for fields in state["functions"]}
         for function in self._functions.values():
             function.state, function.last_update_status = "Active", "Successful"
         self._async.restore(state["events"])

@@ -12,6 +12,7 @@ import re
 import secrets
 import uuid
 from collections.abc import Awaitable, Callable
+from copy import deepcopy
 from datetime import UTC, datetime
 from typing import Any
 
@@ -50,7 +51,7 @@ class Sns:
         self._clock, self._emit = clock, emit
         self._topics: dict[str, dict[str, Any]] = {}
         self._subscriptions: dict[str, dict[str, Any]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._deliveries: dict[asyncio.Task[None], dict[str, Any]] = {}
 
     def description(self) -> dict[str, int]:
         """Count the topics, the confirmed and the pending subscriptions, for the health page."""
@@ -185,7 +186,7 @@ class Sns:
             mail = confirmation_mail(
                 topic["arn"], topic["attributes"]["DisplayName"], endpoint, subscription["token"], self._public_url()
             )
-            self._later(self._mail(endpoint, mail))
+            self._begin({"to": endpoint, "mail": mail})
             shown = subscription["arn"] if call.params.get("ReturnSubscriptionArn") else "pending confirmation"
             return {"SubscriptionArn": shown}
         return {"SubscriptionArn": subscription["arn"]}
@@ -291,15 +292,15 @@ class Sns:
         message_id = str(uuid.uuid4())
         for subscription in self._subscriptions.values():
             if subscription["topic"] == topic["arn"] and not subscription["token"]:
-                self._later(
-                    self._deliver(
-                        topic,
-                        subscription,
-                        message_id=message_id,
-                        message=message,
-                        subject=subject,
-                        attributes=attributes,
-                    )
+                self._begin(
+                    {
+                        "topic": topic,
+                        "subscription": subscription,
+                        "message_id": message_id,
+                        "message": message,
+                        "subject": subject,
+                        "attributes": attributes,
+                    }
                 )
         return message_id
 
@@ -433,18 +434,28 @@ class Sns:
             raise AwsError("NotFound", "Subscription does not exist", 404)
         return self._subscriptions[str(arn)]
 
-    def _later(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _begin(self, delivery: dict[str, Any]) -> None:
+        """Begin to deliver a message, or to send the mail that asks for a confirmation."""
+        task = asyncio.create_task(self._mail(**delivery) if "mail" in delivery else self._deliver(**delivery))
+        self._deliveries[task] = delivery
+        task.add_done_callback(lambda done: self._deliveries.pop(done, None))
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the state as plain data."""
-        return {"topics": dict(self._topics), "subscriptions": dict(self._subscriptions)}
+        """Return the topics, the subscriptions and the deliveries under way, as plain data."""
+        return deepcopy(
+            {
+                "topics": self._topics,
+                "subscriptions": self._subscriptions,
+                "deliveries": list(self._deliveries.values()),
+            }
+        )
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a snapshot."""
-        self._topics, self._subscriptions = dict(state["topics"]), dict(state["subscriptions"])
+        """Go on from a snapshot; a delivery that was under way begins again."""
+        kept = deepcopy(state)
+        self._topics, self._subscriptions = kept["topics"], kept["subscriptions"]
+        for delivery in kept["deliveries"]:
+            self._begin(delivery)
 
 
 def _check_attribute(name: str) -> None:

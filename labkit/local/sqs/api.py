@@ -10,6 +10,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable
+from dataclasses import fields as fields_of
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
@@ -408,38 +409,34 @@ class Sqs:
         return {arn: queue.depths(self._clock.now()) for arn, queue in self._queues.items()}
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the state as plain data."""
+        """Return the state as plain data: queues with their messages, move tasks, names that are not free yet."""
         return {
             "deleted_at": dict(self._deleted_at),
+            "moves": self._moves.snapshot(),
             "queues": [
                 {
                     "name": queue.name,
                     "arn": queue.arn,
                     "created_at": queue.created_at,
                     "modified_at": queue.modified_at,
+                    "purged_at": queue.purged_at,
                     "attributes": dict(queue.attributes),
                     "tags": dict(queue.tags),
-                    "messages": [m for m in [*queue.waiting, *(e[2] for e in queue.later)] if not m.deleted],
+                    "messages": [_kept(message) for message in queue.messages()],
                 }
                 for queue in self._queues.values()
             ],
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a snapshot; what was in flight keeps its visibility timeout."""
+        """Go on from a snapshot; what was in flight keeps its receipt handle and its visibility timeout."""
         self._deleted_at = dict(state["deleted_at"])
         for kept in state["queues"]:
-            messages = kept.pop("messages")
-            queue = self._queues[kept["arn"]] = Queue(**kept)
-            for message in messages:
-                if not message.due_at:
-                    queue.waiting.append(message)
-                    continue
-                queue.later.append((message.due_at, next(queue.order), message))
-                queue.delayed += message.delayed
-                if not message.delayed:
-                    queue.in_flight[message.receipt_handle] = message
-            queue.later.sort()
+            fields = {name: value for name, value in kept.items() if name != "messages"}
+            queue = self._queues[kept["arn"]] = Queue(**fields)
+            for message in kept["messages"]:
+                queue.put_back(Message(**message))
+        self._moves.restore(state["moves"])
 
     # --- Look-ups -----------------------------------------------------------------------------------------------------
 
@@ -463,6 +460,13 @@ class Sqs:
 KNOWN_UNSET = {"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"} | {
     "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit",
 }  # fmt: skip
+
+
+MESSAGE_FIELDS = tuple(field.name for field in fields_of(Message))
+
+
+def _kept(message: Message) -> dict[str, Any]:
+    return {name: getattr(message, name) for name in MESSAGE_FIELDS}
 
 
 def _sender(call: ApiCall) -> str:

@@ -10,7 +10,7 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
@@ -73,10 +73,24 @@ class MoveTasks:
             base64.b64encode(text.encode()).decode(), source_arn, destination, now, source.depths(now)["visible"], rate
         )
         self._tasks.append(task)
+        self._begin(task)
+        return {"TaskHandle": task.handle}
+
+    def _begin(self, task: Task) -> None:
         running = asyncio.create_task(self._run(task))
         self._running.add(running)
         running.add_done_callback(self._running.discard)
-        return {"TaskHandle": task.handle}
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return the tasks as plain data."""
+        return [asdict(task) for task in self._tasks]
+
+    def restore(self, state: list[dict[str, Any]]) -> None:
+        """Go on with the tasks of a snapshot."""
+        self._tasks = [Task(**fields) for fields in state]
+        for task in self._tasks:
+            if task.status == "RUNNING":
+                self._begin(task)
 
     async def _run(self, task: Task) -> None:
         while task.status == "RUNNING":

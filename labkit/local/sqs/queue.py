@@ -169,6 +169,24 @@ class Queue:
         self.came_back.clear()
         self.delayed = 0
 
+    def messages(self) -> list[Message]:
+        """Return every message once: those that wait, in order, then the invisible and delayed ones by their time."""
+        timed = [entry for entry in self.later if not entry[2].deleted and entry[2].due_at == entry[0]]
+        later = {id(message): message for _, _, message in sorted(timed, key=lambda entry: entry[:2])}
+        return [*(message for message in self.waiting if not message.deleted), *later.values()]
+
+    def put_back(self, message: Message) -> None:
+        """Take over a message that :meth:`messages` of an earlier process returned."""
+        if not message.due_at:
+            self.waiting.append(message)
+            if message.receive_count:
+                self.came_back[message.receipt_handle] = message
+            return
+        self.delayed += message.delayed
+        if not message.delayed:
+            self.in_flight[message.receipt_handle] = message
+        heapq.heappush(self.later, (message.due_at, next(self.order), message))
+
     def depths(self, now: float) -> dict[str, int]:
         """Count the messages: visible, in flight, delayed."""
         self.bring_back(now)

@@ -1,0 +1,90 @@
+"""A local cloud in a thread of this process, for what needs its insides: snapshots and measurements."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import threading
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import boto3
+import uvicorn
+from botocore.config import Config
+
+from labkit.local.http_protocol import SpelledAsSent
+from labkit.local.wiring import LocalCloud, Settings, build
+
+T = TypeVar("T")
+
+
+class InProcessCloud:
+    """A running local cloud: *parts* is what ``build()`` returned, *run* reaches its event loop."""
+
+    def __init__(self, state_dir: Path, **settings: Any) -> None:
+        state_dir.mkdir(parents=True, exist_ok=True)
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        listener.bind(("127.0.0.1", 0))
+        self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._settings = {
+            "endpoint": self.endpoint, "state_dir": state_dir, "access_key": "AKIATEST", "secret_key": "secret",
+            "token": "token", "time_scale": 60.0, "smtp": None, "max_environments": 2, "concurrency": 1000,
+            "allowed_hosts": frozenset(), "version": "test", "public_url": self.endpoint,
+        } | settings  # fmt: skip
+        self.parts: LocalCloud
+        self._listener = listener
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()), daemon=True)
+        self._thread.start()
+        assert self._ready.wait(20)
+
+    async def _serve(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self.parts = build(Settings(**self._settings), stop=self._stop.set)
+        config = uvicorn.Config(
+            self.parts.server, http=SpelledAsSent, ws="none", lifespan="off", log_level="error", interface="asgi3"
+        )
+        server = uvicorn.Server(config)
+        serving = asyncio.create_task(server._serve([self._listener]))
+        await self.parts.start()
+        while not server.started:
+            await asyncio.sleep(0.005)
+        self._ready.set()
+        await self._stop.wait()
+        server.should_exit = True
+        await self.parts.close()
+        server.force_exit = True
+        await serving
+
+    def run(self, function: Callable[[LocalCloud], T | Awaitable[T]]) -> T:
+        """Call *function* on the event loop, where nothing else runs meanwhile until it awaits."""
+
+        async def call() -> T:
+            result = function(self.parts)
+            return await result if asyncio.iscoroutine(result) else result  # type: ignore[return-value]
+
+        return asyncio.run_coroutine_threadsafe(call(), self._loop).result(60)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of the administrator."""
+        return boto3.client(
+            service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="AKIATEST",
+            aws_secret_access_key="secret", config=Config(retries={"total_max_attempts": 1}),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """End it."""
+        self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join(10)
+
+
+@contextlib.contextmanager
+def in_process(state_dir: Path, **settings: Any) -> Iterator[InProcessCloud]:
+    """Yield a local cloud that ends with the block."""
+    cloud = InProcessCloud(state_dir, **settings)
+    try:
+        yield cloud
+    finally:
+        cloud.close()

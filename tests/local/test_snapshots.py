@@ -1,0 +1,206 @@
+"""Every feature that keeps state can hand it over as plain data and go on from it in another process."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import json
+import pkgutil
+from dataclasses import replace
+
+import pytest
+
+import labkit.local
+from labkit.local.sqs.queue import Message, Queue
+from tests.contract.test_arrows import allow
+from tests.contract.test_pipeline import ACCOUNT, LOGS, TRUST, zipped
+from tests.in_process import in_process
+
+WAITING = "import time\ndef lambda_handler(event, context):\n    time.sleep(30)\n"
+ANYBODY = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:*"}
+ANYBODY["Resource"] = ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"]
+NOBODY = "127.0.0.1:1"
+PARTS_OF_FEATURES = {"MoveTasks", "AsyncInvocations", "UsagePlans", "Feature"}
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """A local cloud with something in every feature, and what two readings of its state gave."""
+    # No function environment comes up, no mail leaves, nothing that AWS waits for happens: the state stands still.
+    folder = tmp_path_factory.mktemp("filled")
+    with in_process(folder, max_environments=0, time_scale=0.001, smtp=NOBODY) as cloud:
+        fill(cloud.client)
+        yield cloud, cloud.run(snapshots)
+
+
+def snapshots(parts):
+    return {name: feature.snapshot() for name, feature in parts.features.items()}
+
+
+def fill(client):
+    """Make one of everything, with deliveries of every kind under way."""
+    iam, sqs, sns, events = client("iam"), client("sqs"), client("sns"), client("events")
+    role = iam.create_role(RoleName="r", AssumeRolePolicyDocument=json.dumps(TRUST))["Role"]["Arn"]
+    own = {**TRUST["Statement"][0], "Principal": {"AWS": "*"}}
+    both = json.dumps({**TRUST, "Statement": [*TRUST["Statement"], own]})
+    iam.update_assume_role_policy(RoleName="r", PolicyDocument=both)
+    statements = [{"Effect": "Allow", "Action": ["sqs:*", "dynamodb:*"], "Resource": "*"}]
+    statements.append({"Effect": "Allow", "Action": LOGS[0], "Resource": "*"})
+    policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
+    iam.put_role_policy(RoleName="r", PolicyName="p", PolicyDocument=policy)
+    client("sts").assume_role(RoleArn=role, RoleSessionName="session")
+
+    url = sqs.create_queue(QueueName="q", Attributes={"VisibilityTimeout": "60"}, tags={"a": "b"})["QueueUrl"]
+    dlq = f"arn:aws:sqs:us-east-1:{ACCOUNT}:dlq"
+    small = {"MaximumMessageSize": "1024", "Policy": allow("events.amazonaws.com", "sqs:SendMessage", dlq)}
+    dlq_url = sqs.create_queue(QueueName="dlq", Attributes=small)["QueueUrl"]
+    redrive = json.dumps({"deadLetterTargetArn": dlq, "maxReceiveCount": 3})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"RedrivePolicy": redrive})
+    for number in range(4):
+        binary = {"b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"}}
+        sqs.send_message(QueueUrl=url, MessageBody=f"m{number}", MessageAttributes=binary)
+    sqs.send_message(QueueUrl=url, MessageBody="delayed", DelaySeconds=600)
+    [taken] = sqs.receive_message(QueueUrl=url)["Messages"]
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=taken["ReceiptHandle"], VisibilityTimeout=300)
+    [again] = sqs.receive_message(QueueUrl=url)["Messages"]
+    sqs.delete_message(QueueUrl=url, ReceiptHandle=again["ReceiptHandle"])
+    sqs.purge_queue(QueueUrl=dlq_url)
+    sqs.start_message_move_task(SourceArn=dlq)
+    sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName="gone")["QueueUrl"])
+
+    functions = client("lambda")
+    function = functions.create_function(
+        FunctionName="f", Runtime="python3.11", Role=role, Handler="lambda_function.lambda_handler",
+        Code={"ZipFile": zipped(WAITING)}, Environment={"Variables": {"A": "B"}}, Tags={"t": "u"},
+    )["FunctionArn"]  # fmt: skip
+    functions.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.05})
+    functions.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal="*")
+    functions.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=1)
+    functions.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=3)
+    functions.invoke(FunctionName="f", InvocationType="Event", Payload=b'{"n": 1}')
+    mapped = f"arn:aws:sqs:us-east-1:{ACCOUNT}:mapped"
+    sqs.create_queue(QueueName="mapped")
+    functions.create_event_source_mapping(EventSourceArn=mapped, FunctionName="f", BatchSize=3, Enabled=False)
+    table = client("dynamodb").create_table(
+        TableName="t", BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )["TableDescription"]  # fmt: skip
+    client("dynamodb").put_item(TableName="t", Item={"k": {"S": "1"}})
+    stream = table["LatestStreamArn"]
+    made = functions.create_event_source_mapping(EventSourceArn=stream, FunctionName="f", StartingPosition="LATEST")
+    while functions.get_event_source_mapping(UUID=made["UUID"])["State"] != "Enabled":
+        pass
+
+    topic = sns.create_topic(Name="topic", Tags=[{"Key": "a", "Value": "b"}])["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ada@example.com")
+    events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["shop"]}))
+    events.put_targets(Rule="rule", Targets=[{"Id": "q", "Arn": dlq}])  # its messages are too small: retried for a day
+    entry = {"Source": "shop", "DetailType": "visit", "Detail": json.dumps({"text": "x" * 2000})}
+    assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    s3, trail = client("s3"), client("cloudtrail")
+    s3.create_bucket(Bucket="logs")
+    s3.put_bucket_policy(Bucket="logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [ANYBODY]}))
+    trail.create_trail(Name="trail", S3BucketName="logs")
+    trail.start_logging(Name="trail")
+    s3.put_bucket_tagging(Bucket="logs", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
+
+    gateway = client("apigateway")
+    api = gateway.create_rest_api(name="api")["id"]
+    root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+    gateway.put_method(restApiId=api, resourceId=root, httpMethod="GET", authorizationType="NONE")
+    uri = f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function}/invocations"
+    gateway.put_integration(
+        restApiId=api, resourceId=root, httpMethod="GET", type="AWS_PROXY", integrationHttpMethod="POST", uri=uri
+    )
+    gateway.create_deployment(restApiId=api, stageName="v1")
+
+
+def is_plain(value):
+    """Whether JSON can hold a value, bytes aside."""
+    if isinstance(value, dict):
+        return all(type(key) is str and is_plain(one) for key, one in value.items())
+    if isinstance(value, list):
+        return all(is_plain(one) for one in value)
+    return value is None or type(value) in (str, int, float, bool, bytes)
+
+
+def not_plain(value, where):
+    """Say where the first thing is that is not plain data."""
+    if isinstance(value, dict | list):
+        for key, one in value.items() if isinstance(value, dict) else enumerate(value):
+            if not is_plain(key) or not is_plain(one):
+                return not_plain(one, f"{where}[{key!r}]")
+    return f"{where} is {value!r}"
+
+
+def test_every_feature_holds_something(filled):
+    """Else the tests below would prove nothing."""
+    state = filled[1]
+
+    assert {name: bool(one) for name, one in state.items()} == dict.fromkeys(state, True)
+    assert [len(queue["messages"]) for queue in state["sqs"]["queues"]] == [4, 0, 0]
+    assert [mapping["State"] for mapping in state["event_source_mapping"]] == ["Disabled", "Enabled"]
+    assert (len(state["lambda"]["events"]), len(state["sqs"]["moves"]), len(state["iam"])) == (1, 1, 1)
+    assert {len(state[name]["deliveries"]) for name in ("sns", "eventbridge")} == {1}
+    assert [record["eventName"] for record in state["cloudtrail"]["unsent"]][:2] == ["StartLogging", "PutBucketTagging"]
+    assert len(state["cloudtrail"]["unwritten"]) == 1
+    assert len(state["api_gateway"]["deployments"]) == 1
+
+
+def test_a_snapshot_is_plain_data(filled):
+    """Any format can hold it: no object of ours, no tuple, no key that is not a text."""
+    for name, state in filled[1].items():
+        assert is_plain(state), not_plain(state, name)
+
+
+def test_another_cloud_goes_on_from_the_same_state(filled, tmp_path):
+    """What comes back is equal, and the restored state does not share anything with the snapshot."""
+    state = filled[1]
+    before = json.dumps(state, default=repr, sort_keys=True)
+
+    def restore(parts):
+        for name, feature in parts.features.items():
+            feature.restore(state[name])
+        return snapshots(parts)
+
+    with in_process(tmp_path, max_environments=0, time_scale=0.001, smtp=NOBODY) as cloud:
+        restored = cloud.run(restore)
+        purge = cloud.client("sqs")
+        purge.purge_queue(QueueUrl=purge.get_queue_url(QueueName="q")["QueueUrl"])
+        cloud.client("sns").tag_resource(
+            ResourceArn=f"arn:aws:sns:us-east-1:{ACCOUNT}:topic", Tags=[{"Key": "new", "Value": "x"}]
+        )
+
+    for name, one in state.items():
+        assert restored[name] == one, name
+    assert json.dumps(state, default=repr, sort_keys=True) == before
+
+
+def test_no_feature_is_forgotten(filled):
+    """Whatever has a snapshot is one of the features of the wiring, or part of one."""
+    found = set()
+    for module in pkgutil.walk_packages(labkit.local.__path__, "labkit.local."):
+        if module.name != "labkit.local.__main__":
+            members = inspect.getmembers(importlib.import_module(module.name), inspect.isclass)
+            found |= {name for name, one in members if hasattr(one, "snapshot")}
+
+    known = {type(feature).__name__ for feature in filled[0].parts.features.values()}
+
+    assert found - PARTS_OF_FEATURES == known
+
+
+def test_a_message_that_came_back_can_still_be_deleted_after_a_restart():
+    """The handle of a late function stays good across it."""
+    queue, again = Queue("q", "arn", 0.0), Queue("q", "arn", 0.0)
+    message = Message("id", "body", "md5", {}, "", "sender", 100.0)
+    queue.add(message, 100.0, 0)
+    queue.take(100.0, 1, 5.0, lambda message: False)
+    queue.bring_back(106.0)
+
+    for kept in queue.messages():
+        again.put_back(replace(kept))
+
+    assert (again.depths(107.0)["visible"], again.delete(message.receipt_handle, 107.0)) == (1, True)
+    assert again.depths(107.0)["visible"] == 0

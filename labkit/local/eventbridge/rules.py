@@ -49,7 +49,7 @@ class EventBridge:
             "rules": len(rules),
             "enabled": sum(rule["State"] != "DISABLED" for rule in rules),
             "targets": sum(len(rule["targets"]) for rule in rules),
-            "delivering": len(self._tasks),
+            "delivering": len(self._deliveries),
         }
 
     @property

@@ -1,40 +1,22 @@
-"""AWS CloudTrail: the event history, trails, their log files, and events for EventBridge.
+"""AWS CloudTrail: its operations, and the record of each management call on its way to history, files and rules.
 
 https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-user-guide.html
 """
 
 from __future__ import annotations
 
-import asyncio
-import gzip
-import json
 import re
-import secrets
-import string
-from collections import deque
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
+from labkit.local.cloudtrail.delivery import Delivery
+from labkit.local.cloudtrail.event_history import EventHistory
 from labkit.local.cloudtrail.record import is_management_event, record_of
 from labkit.local.policy import allows_principal
 
-HISTORY = 10_000
-LOG_FILE_SECONDS = 300.0
-EVENT_SECONDS = 60.0
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
-ATTRIBUTES = (
-    "EventId",
-    "EventName",
-    "ReadOnly",
-    "Username",
-    "ResourceType",
-    "ResourceName",
-    "EventSource",
-    "AccessKeyId",
-)
 
 
 class CloudTrail:
@@ -50,18 +32,21 @@ class CloudTrail:
         clock: Clock,
         emit: Callable[..., None],
     ) -> None:
-        self._bucket_exists, self._bucket_policy, self._put_object = bucket_exists, bucket_policy, put_object
-        self._put_service_event, self._clock, self._emit = put_service_event, clock, emit
-        self._history: deque[dict[str, Any]] = deque(maxlen=HISTORY)
+        self._bucket_exists, self._bucket_policy, self._clock = bucket_exists, bucket_policy, clock
         self._trails: dict[str, dict[str, Any]] = {}
-        self._unwritten: dict[str, list[dict[str, Any]]] = {}
-        self._unsent: dict[str, dict[str, Any]] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._history = EventHistory()
+        self._delivery = Delivery(
+            trail=self._trails.get,
+            put_object=put_object,
+            put_service_event=put_service_event,
+            clock=clock,
+            emit=emit,
+        )
 
     def description(self) -> dict[str, int]:
         """Count the trails, those that log, and the events of the history, for the health page."""
         logging = sum(trail["logging"] for trail in self._trails.values())
-        return {"trails": len(self._trails), "logging": logging, "events": len(self._history)}
+        return {"trails": len(self._trails), "logging": logging, "events": len(self._history.records)}
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -77,7 +62,7 @@ class CloudTrail:
             "StartLogging": lambda call: self._set_logging(call, logging=True),
             "StopLogging": lambda call: self._set_logging(call, logging=False),
             "GetEventSelectors": self.get_event_selectors,
-            "LookupEvents": self.lookup_events,
+            "LookupEvents": self._history.lookup_events,
             "AddTags": self.add_tags,
             "ListTags": self.list_tags,
         }
@@ -89,51 +74,12 @@ class CloudTrail:
         if not is_management_event(call):
             return
         record = record_of(call, response, error, self._clock.now())
-        self._history.append(record)
+        self._history.records.append(record)
         for arn, trail in self._trails.items():
             if trail["logging"] and (trail["IsMultiRegionTrail"] or trail["HomeRegion"] == call.region):
-                self._unwritten.setdefault(arn, []).append(record)
-                if len(self._unwritten[arn]) == 1:
-                    self._later(self._write_log_file(arn))
+                self._delivery.to_log_file(arn, record)
         if any(trail["logging"] for trail in self._trails.values()):
-            self._unsent[record["eventID"]] = record
-            self._later(self._send_event(record))
-
-    async def _send_event(self, record: dict[str, Any]) -> None:
-        await asyncio.sleep(self._clock.scaled(EVENT_SECONDS))
-        await self._put_service_event(
-            {
-                "version": "0",
-                "id": record["eventID"],
-                "detail-type": "AWS API Call via CloudTrail",
-                "source": f"aws.{record['eventSource'].partition('.')[0]}",
-                "account": ACCOUNT_ID,
-                "time": record["eventTime"],
-                "region": record["awsRegion"],
-                "resources": [],
-                "detail": record,
-            }
-        )
-        del self._unsent[record["eventID"]]
-
-    async def _write_log_file(self, arn: str) -> None:
-        await asyncio.sleep(self._clock.scaled(LOG_FILE_SECONDS))
-        records, trail = self._unwritten.pop(arn, []), self._trails.get(arn)
-        if trail is None or not records:
-            return
-        now, region = datetime.fromtimestamp(self._clock.now(), UTC), records[0]["awsRegion"]
-        prefix = f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
-        unique = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
-        key = (
-            f"{prefix}AWSLogs/{ACCOUNT_ID}/CloudTrail/{region}/{now:%Y/%m/%d}/"
-            f"{ACCOUNT_ID}_CloudTrail_{region}_{now:%Y%m%dT%H%MZ}_{unique}.json.gz"
-        )
-        content = gzip.compress(json.dumps({"Records": records}, default=str).encode())
-        try:
-            await self._put_object(trail["S3BucketName"], key, content, "application/json")
-            trail["delivered_at"] = self._clock.now()
-        except KeyError:
-            self._emit("not delivered", trail=trail["Name"], why=f"bucket {trail['S3BucketName']} does not exist")
+            self._delivery.to_rules(record)
 
     # --- Trails -------------------------------------------------------------------------------------------------------
 
@@ -216,7 +162,7 @@ class CloudTrail:
         """Delete a trail; its log files stay."""
         arn = self._of(call.params.get("Name"), call)["TrailARN"]
         del self._trails[arn]
-        self._unwritten.pop(arn, None)
+        self._delivery.unwritten.pop(arn, None)
 
     def describe_trails(self, call: ApiCall) -> dict[str, Any]:
         """Return trails, all or by name."""
@@ -270,88 +216,20 @@ class CloudTrail:
             raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ACCOUNT_ID}", 404)
         return self._trails[arn]
 
-    # --- Event history ------------------------------------------------------------------------------------------------
-
-    def lookup_events(self, call: ApiCall) -> dict[str, Any]:
-        """Look up recorded events, newest first, in pages of up to 50."""
-        params, most = call.params, int(call.params.get("MaxResults") or 50)
-        attributes = params.get("LookupAttributes") or []
-        if len(attributes) > 1 or any(a.get("AttributeKey") not in ATTRIBUTES for a in attributes):
-            raise AwsError(
-                "InvalidLookupAttributesException", f"Give one attribute, its key one of {', '.join(ATTRIBUTES)}."
-            )
-        if not 1 <= most <= 50:
-            raise AwsError("InvalidMaxResultsException", "MaxResults must be 1 to 50.")
-        found = [
-            event
-            for record in reversed(self._history)
-            if record["awsRegion"] == call.region and _in_time(record, params)
-            for event in [_looked_up(record)]
-            if all(_has(event, a["AttributeKey"], a["AttributeValue"]) for a in attributes)
-        ]
-        token = str(params.get("NextToken") or "0")
-        if not token.isdecimal():
-            raise AwsError("InvalidNextTokenException", "The NextToken is not one of this look-up.")
-        page = found[int(token) : int(token) + most]
-        more = int(token) + most < len(found)
-        return {"Events": page, **({"NextToken": str(int(token) + most)} if more else {})}
-
-    def _later(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
     def snapshot(self) -> dict[str, Any]:
         """Return the state as plain data: history, trails, and the records that no file and no rule has got yet."""
         return {
-            "history": list(self._history),
+            "history": list(self._history.records),
             "trails": {arn: dict(trail) for arn, trail in self._trails.items()},
-            "unwritten": {arn: list(records) for arn, records in self._unwritten.items()},
-            "unsent": list(self._unsent.values()),
+            **self._delivery.snapshot(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""
-        self._history.extend(state["history"])
-        self._trails = {arn: dict(trail) for arn, trail in state["trails"].items()}
-        self._unwritten = {arn: list(records) for arn, records in state["unwritten"].items()}
-        self._unsent = {record["eventID"]: record for record in state["unsent"]}
-        for arn in self._unwritten:
-            self._later(self._write_log_file(arn))
-        for record in state["unsent"]:
-            self._later(self._send_event(record))
+        self._history.records.extend(state["history"])
+        self._trails.update({arn: dict(trail) for arn, trail in state["trails"].items()})
+        self._delivery.restore(state)
 
 
 def _shown(trail: dict[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in trail.items() if key[0].isupper() and value is not None}
-
-
-def _in_time(record: dict[str, Any], params: dict[str, Any]) -> bool:
-    at = datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ")
-    start, end = params.get("StartTime"), params.get("EndTime")
-    return (start is None or at >= start.replace(microsecond=0)) and (end is None or at <= end)
-
-
-def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
-    identity = record["userIdentity"]
-    user = identity.get("userName") or identity["principalId"].rpartition(":")[2]
-    event: dict[str, Any] = {
-        "EventId": record["eventID"],
-        "EventName": record["eventName"],
-        "ReadOnly": "true" if record["readOnly"] else "false",
-        "AccessKeyId": identity["accessKeyId"],
-        "EventTime": datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
-        "EventSource": record["eventSource"],
-        "Username": user,
-        "Resources": [
-            {"ResourceType": r["type"], "ResourceName": r["ARN"].rpartition(":")[2]} for r in record["resources"]
-        ],
-        "CloudTrailEvent": json.dumps(record, default=str),
-    }
-    return event
-
-
-def _has(event: dict[str, Any], key: str, value: str) -> bool:
-    if key in ("ResourceType", "ResourceName"):
-        return any(resource[key] == value for resource in event["Resources"])
-    return bool(event[key] == value)

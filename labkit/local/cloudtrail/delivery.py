@@ -1,0 +1,107 @@
+"""How a record leaves CloudTrail: as a log file in the trail's bucket, and as an event for EventBridge, after a wait.
+
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-log-file-examples.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import secrets
+import string
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.clock import Clock
+
+LOG_FILE_SECONDS = 300.0
+EVENT_SECONDS = 60.0
+
+
+class Delivery:
+    """What no file and no rule has got yet: *unwritten* records by the trail's ARN, *unsent* ones by their event id."""
+
+    def __init__(
+        self,
+        *,
+        trail: Callable[[str], dict[str, Any] | None],
+        put_object: Callable[[str, str, bytes, str], Awaitable[None]],
+        put_service_event: Callable[[dict[str, Any]], Awaitable[None]],
+        clock: Clock,
+        emit: Callable[..., None],
+    ) -> None:
+        self._trail, self._put_object, self._put_service_event = trail, put_object, put_service_event
+        self._clock, self._emit = clock, emit
+        self.unwritten: dict[str, list[dict[str, Any]]] = {}
+        self.unsent: dict[str, dict[str, Any]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def to_log_file(self, trail_arn: str, record: dict[str, Any]) -> None:
+        """Write *record* into the trail's next log file."""
+        self.unwritten.setdefault(trail_arn, []).append(record)
+        if len(self.unwritten[trail_arn]) == 1:
+            self._later(self._write_log_file(trail_arn))
+
+    def to_rules(self, record: dict[str, Any]) -> None:
+        """Send *record* to EventBridge."""
+        self.unsent[record["eventID"]] = record
+        self._later(self._send_event(record))
+
+    async def _send_event(self, record: dict[str, Any]) -> None:
+        await asyncio.sleep(self._clock.scaled(EVENT_SECONDS))
+        await self._put_service_event(
+            {
+                "version": "0",
+                "id": record["eventID"],
+                "detail-type": "AWS API Call via CloudTrail",
+                "source": f"aws.{record['eventSource'].partition('.')[0]}",
+                "account": ACCOUNT_ID,
+                "time": record["eventTime"],
+                "region": record["awsRegion"],
+                "resources": [],
+                "detail": record,
+            }
+        )
+        del self.unsent[record["eventID"]]
+
+    async def _write_log_file(self, arn: str) -> None:
+        await asyncio.sleep(self._clock.scaled(LOG_FILE_SECONDS))
+        records, trail = self.unwritten.pop(arn, []), self._trail(arn)
+        if trail is None or not records:
+            return
+        now, region = datetime.fromtimestamp(self._clock.now(), UTC), records[0]["awsRegion"]
+        prefix = f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
+        unique = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
+        key = (
+            f"{prefix}AWSLogs/{ACCOUNT_ID}/CloudTrail/{region}/{now:%Y/%m/%d}/"
+            f"{ACCOUNT_ID}_CloudTrail_{region}_{now:%Y%m%dT%H%MZ}_{unique}.json.gz"
+        )
+        content = gzip.compress(json.dumps({"Records": records}, default=str).encode())
+        try:
+            await self._put_object(trail["S3BucketName"], key, content, "application/json")
+            trail["delivered_at"] = self._clock.now()
+        except KeyError:
+            self._emit("not delivered", trail=trail["Name"], why=f"bucket {trail['S3BucketName']} does not exist")
+
+    def _later(self, work: Any) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the records that are under way, as plain data."""
+        return {
+            "unwritten": {arn: list(records) for arn, records in self.unwritten.items()},
+            "unsent": list(self.unsent.values()),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on with the records of a snapshot; their waits begin again."""
+        for arn, records in state["unwritten"].items():
+            for record in records:
+                self.to_log_file(arn, record)
+        for record in state["unsent"]:
+            self.to_rules(record)

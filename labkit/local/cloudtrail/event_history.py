@@ -1,0 +1,87 @@
+"""The event history: the newest management events, looked up by one attribute.
+
+https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_LookupEvents.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+from datetime import UTC, datetime
+from typing import Any
+
+from labkit.local.api_call import ApiCall, AwsError
+
+HISTORY = 10_000
+ATTRIBUTES = (
+    "EventId",
+    "EventName",
+    "ReadOnly",
+    "Username",
+    "ResourceType",
+    "ResourceName",
+    "EventSource",
+    "AccessKeyId",
+)
+
+
+class EventHistory:
+    """The newest 10,000 records, there at once; AWS keeps 90 days, and shows an event after some minutes."""
+
+    def __init__(self) -> None:
+        self.records: deque[dict[str, Any]] = deque(maxlen=HISTORY)
+
+    def lookup_events(self, call: ApiCall) -> dict[str, Any]:
+        """Look up recorded events, newest first, in pages of up to 50."""
+        params, most = call.params, int(call.params.get("MaxResults") or 50)
+        attributes = params.get("LookupAttributes") or []
+        if len(attributes) > 1 or any(a.get("AttributeKey") not in ATTRIBUTES for a in attributes):
+            raise AwsError(
+                "InvalidLookupAttributesException", f"Give one attribute, its key one of {', '.join(ATTRIBUTES)}."
+            )
+        if not 1 <= most <= 50:
+            raise AwsError("InvalidMaxResultsException", "MaxResults must be 1 to 50.")
+        found = [
+            event
+            for record in reversed(self.records)
+            if record["awsRegion"] == call.region and _in_time(record, params)
+            for event in [_looked_up(record)]
+            if all(_has(event, a["AttributeKey"], a["AttributeValue"]) for a in attributes)
+        ]
+        token = str(params.get("NextToken") or "0")
+        if not token.isdecimal():
+            raise AwsError("InvalidNextTokenException", "The NextToken is not one of this look-up.")
+        page = found[int(token) : int(token) + most]
+        more = int(token) + most < len(found)
+        return {"Events": page, **({"NextToken": str(int(token) + most)} if more else {})}
+
+
+def _in_time(record: dict[str, Any], params: dict[str, Any]) -> bool:
+    at = datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ")
+    start, end = params.get("StartTime"), params.get("EndTime")
+    return (start is None or at >= start.replace(microsecond=0)) and (end is None or at <= end)
+
+
+def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
+    identity = record["userIdentity"]
+    user = identity.get("userName") or identity["principalId"].rpartition(":")[2]
+    event: dict[str, Any] = {
+        "EventId": record["eventID"],
+        "EventName": record["eventName"],
+        "ReadOnly": "true" if record["readOnly"] else "false",
+        "AccessKeyId": identity["accessKeyId"],
+        "EventTime": datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
+        "EventSource": record["eventSource"],
+        "Username": user,
+        "Resources": [
+            {"ResourceType": r["type"], "ResourceName": r["ARN"].rpartition(":")[2]} for r in record["resources"]
+        ],
+        "CloudTrailEvent": json.dumps(record, default=str),
+    }
+    return event
+
+
+def _has(event: dict[str, Any], key: str, value: str) -> bool:
+    if key in ("ResourceType", "ResourceName"):
+        return any(resource[key] == value for resource in event["Resources"])
+    return bool(event[key] == value)

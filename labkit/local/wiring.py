@@ -407,8 +407,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         },
         open_pages={
             "/_labkit/health": health,
-            "/_labkit/sns/confirm": sns.confirm_page,
-            "/_labkit/sns/unsubscribe": sns.unsubscribe_page,
+            "/_labkit/sns/confirm": sns.subscriptions.confirm_page,
+            "/_labkit/sns/unsubscribe": sns.subscriptions.unsubscribe_page,
         },
         token=settings.token,
         allowed_hosts=settings.allowed_hosts,

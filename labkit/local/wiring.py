@@ -347,7 +347,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
 
     parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "sqs": lambda: _totals(sqs.depths()),
+        "sqs": sqs.description,
         "lambda": functions.description,
         "event_source_mapping": mappings.description,
         "api_gateway": api_gateway.description,
@@ -441,12 +441,6 @@ def _identify(iam: Iam, clock: Clock) -> Callable[[HttpRequest], tuple[Caller, s
         return iam.caller_of(signed.access_key_id), signed.region, signed.service
 
     return identify
-
-
-def _totals(depths: dict[str, dict[str, int]]) -> dict[str, int]:
-    return {"queues": len(depths)} | {
-        kind: sum(queue[kind] for queue in depths.values()) for kind in ("visible", "in_flight", "delayed")
-    }
 
 
 async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +13,6 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
-BANNED = ("pip install", "input(", "getpass", "123456789012", "/home/", "/Users/", "sleep(60")
 
 
 def labkit(*arguments, state_dir, timeout=300):
@@ -81,29 +79,3 @@ def test_an_unknown_notebook_is_refused_with_those_there_are(tmp_path):
         True,
         True,
     )
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_has_the_form_that_all_have(path):
-    """One H1, one parameters cell, objectives repeated in the recap, no outputs, nothing banned."""
-    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    code = [cell for cell in cells if cell["cell_type"] == "code"]
-    text = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
-    everything = "\n".join("".join(cell["source"]) for cell in cells)
-    parameters = [cell for cell in code if "parameters" in cell["metadata"].get("tags", [])]
-    objectives = re.search(r"\*\*You will be able to\*\*\n\n((?:- .*\n?)+)", text)[1].strip()
-    recap = text.split("## Recap")[1]
-
-    assert re.findall(r"^# (\d\d) · ", text, re.MULTILINE) == [path.name[:2]]
-    assert objectives.rstrip(".") in recap
-    assert all(
-        section in text
-        for section in ("## Where we are", "## How do you know it works", "## Exercise", "## On real AWS")
-    )
-    assert all(not cell["outputs"] and cell["execution_count"] is None for cell in code)
-    assert [re.findall(r"^(\w+) =", "".join(cell["source"]), re.MULTILINE) for cell in parameters] == [
-        ["LAB_ID", "REGION", "CLOUD", "EMAIL", "SIZE"]
-    ]
-    assert [word for word in BANNED if word in everything] == []
-    assert text.count("accTitle") == text.count("```mermaid")
-    assert text.count("<details>") >= 3

@@ -25,7 +25,7 @@ from labkit.local.events import Events
 from labkit.local.gateway import Forward, Gateway
 from labkit.local.iam import Iam
 from labkit.local.inbox_page import inbox_page
-from labkit.local.lambda_runtime.functions import Lambda
+from labkit.local.lambda_runtime.api import Lambda
 from labkit.local.mailbox import Mailbox, Relay
 from labkit.local.moto_app.app import MotoApp, not_implemented
 from labkit.local.moto_app.iam import Roles

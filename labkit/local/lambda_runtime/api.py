@@ -1,0 +1,125 @@
+"""AWS Lambda: functions, their permissions and their invocation.
+
+https://docs.aws.amazon.com/lambda/latest/api/
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from labkit.local.api_call import ApiCall
+from labkit.local.clock import Clock
+from labkit.local.lambda_runtime.async_invocation import AsyncInvocations
+from labkit.local.lambda_runtime.concurrency import Concurrency
+from labkit.local.lambda_runtime.environments import Environments
+from labkit.local.lambda_runtime.function import described
+from labkit.local.lambda_runtime.functions import Functions
+from labkit.local.lambda_runtime.invocation import Invocations
+from labkit.local.lambda_runtime.log_lines import LogWriter
+from labkit.local.lambda_runtime.permissions import Permissions
+
+
+class Lambda:
+    """Functions that really run."""
+
+    def __init__(
+        self,
+        *,
+        issue_credentials: Callable[[str, str], Awaitable[Any]],
+        trusts: Callable[[str, str], Awaitable[bool]],
+        role_can: Callable[[str, str, str], Awaitable[bool]],
+        put_log_events: Callable[[str, str, str, list[tuple[int, str]]], Awaitable[None]],
+        get_object: Callable[[str, str], Awaitable[Any]],
+        deliver: Callable[[str, str], Awaitable[None]],
+        send_to_dlq: Callable[[str, str, dict[str, Any]], Awaitable[None]],
+        clock: Clock,
+        endpoint: str,
+        state_dir: Path,
+        max_environments: int,
+        concurrency: int,
+        emit: Callable[..., None],
+    ) -> None:
+        folder = state_dir / "functions"
+        self._environments, self._logs = Environments(max_environments), LogWriter(put_log_events)
+        self._functions = functions = Functions(
+            trusts=trusts,
+            get_object=get_object,
+            renew=self._environments.renew,
+            folder=folder,
+            endpoint=endpoint,
+            clock=clock,
+        )
+        self._permissions = Permissions(functions.find)
+        self._concurrency = Concurrency(functions, account=concurrency)
+        self._invocations = Invocations(
+            functions,
+            self._concurrency,
+            self._environments,
+            self._logs,
+            invoke_event=self.invoke_event,
+            issue_credentials=issue_credentials,
+            role_can=role_can,
+            folder=folder,
+            endpoint=endpoint,
+            emit=emit,
+        )
+        self.invoke = self._invocations.invoke
+        self._async = AsyncInvocations(
+            invoke=self.invoke,
+            find=functions.find,
+            deliver=deliver,
+            send_to_dlq=send_to_dlq,
+            role_can=role_can,
+            clock=clock,
+            emit=emit,
+        )
+
+    @property
+    def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
+        """The operations of the API."""
+        return {
+            **self._functions.operations,
+            **self._concurrency.operations,
+            **self._permissions.operations,
+            **self._async.operations,
+            "Invoke": self._invocations.invoke_api,
+        }
+
+    def invoke_event(self, arn: str, payload: bytes, *, source: str, request_id: str = "") -> str:
+        """Queue an asynchronous invocation and return its request id."""
+        return self._async.accept(self._functions.find(arn).arn, payload, request_id or str(uuid.uuid4()), source)
+
+    def configuration(self, arn: str) -> dict[str, Any]:
+        """Return what GetFunctionConfiguration answers; *arn* may be a name."""
+        return described(self._functions.find(arn))
+
+    def permits(self, arn: str, *, principal: str, source_arn: str) -> bool:
+        """Whether the function's resource policy lets a service invoke it for *source_arn*."""
+        function = self._functions.all.get(arn)
+        return function is not None and self._permissions.permits(function, principal, source_arn)
+
+    def description(self) -> dict[str, int]:
+        """Count the functions, the processes of their environments and the invocations, for the health page."""
+        return {
+            "functions": len(self._functions.all),
+            "environments": sum(self._environments.processes().values()),
+            "invocations_under_way": sum(self._concurrency.running.values()),
+        }
+
+    async def close(self) -> None:
+        """End every process and write the last logs."""
+        await self._environments.close()
+        self._async.close()
+        await self._logs.close()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return functions (packages are bytes) and asynchronous events, as plain data; processes are not kept."""
+        return {"functions": self._functions.snapshot(), "events": self._async.snapshot()}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot."""
+        self._functions.restore(state["functions"])
+        self._async.restore(state["events"])

@@ -1,0 +1,148 @@
+"""Invocation: a request to Lambda, a free execution environment, the outcome and its log.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.lambda_runtime.concurrency import Concurrency
+from labkit.local.lambda_runtime.environment import Environment
+from labkit.local.lambda_runtime.environment_variables import environment_variables
+from labkit.local.lambda_runtime.environments import Environments
+from labkit.local.lambda_runtime.function import Function, conflict
+from labkit.local.lambda_runtime.functions import Functions
+from labkit.local.lambda_runtime.log_lines import LogWriter, log_events, tail
+from labkit.local.lambda_runtime.packages import unpack
+from labkit.local.lambda_runtime.runtime_api import Invocation
+
+LARGEST_REQUEST = 6_291_456
+
+
+@dataclass(frozen=True, slots=True)
+class InvokeResult:
+    """The answer to an invocation; *function_error* is ``None`` for a success, *log_result* base64."""
+
+    payload: bytes
+    function_error: str | None
+    log_result: str
+    request_id: str
+    executed_version: str = "$LATEST"
+
+
+class Invocations:
+    """Run functions, each invocation in an environment of its own function."""
+
+    def __init__(
+        self,
+        functions: Functions,
+        concurrency: Concurrency,
+        environments: Environments,
+        logs: LogWriter,
+        *,
+        invoke_event: Callable[..., str],
+        issue_credentials: Callable[[str, str], Awaitable[Any]],
+        role_can: Callable[[str, str, str], Awaitable[bool]],
+        folder: Path,
+        endpoint: str,
+        emit: Callable[..., None],
+    ) -> None:
+        self._functions, self._concurrency, self._environments = functions, concurrency, environments
+        self._logs, self._invoke_event, self._issue_credentials = logs, invoke_event, issue_credentials
+        self._role_can, self._folder, self._endpoint, self._emit = role_can, folder, endpoint, emit
+
+    async def invoke_api(self, call: ApiCall) -> dict[str, Any]:
+        """Invoke synchronously, asynchronously, or not at all (DryRun)."""
+        function, kind = self._functions.of(call), call.params.get("InvocationType") or "RequestResponse"
+        payload = call.params.get("Payload") or b"{}"
+        payload = payload if isinstance(payload, bytes) else str(payload).encode()
+        _check_json(payload)
+        if kind == "DryRun":
+            return {"StatusCode": 204}
+        if kind == "Event":
+            self._invoke_event(function.arn, payload, source="Invoke", request_id=call.request_id)
+            return {"StatusCode": 202}
+        if len(payload) > LARGEST_REQUEST:
+            raise AwsError(
+                "RequestTooLargeException",
+                f"{len(payload)} byte payload is too large for the RequestResponse invocation type "
+                f"(limit {LARGEST_REQUEST} bytes)",
+                413,
+            )
+        result = await self.invoke(function.arn, payload, request_id=call.request_id)
+        answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": result.payload}
+        if result.function_error:
+            answer["FunctionError"] = result.function_error
+        if call.params.get("LogType") == "Tail":
+            answer["LogResult"] = result.log_result
+        return answer
+
+    async def invoke(self, arn: str, payload: bytes, *, request_id: str = "") -> InvokeResult:
+        """Run a function once and wait for it.
+
+        Raises:
+            AwsError: ``ResourceNotFoundException``, ``ResourceConflictException`` while Pending,
+                ``TooManyRequestsException`` when its concurrency is used up.
+        """
+        function = self._functions.find(arn)
+        if function.state == "Pending":
+            raise conflict(function)
+        with self._concurrency.admitted(function):
+            return await self._run(function, payload, request_id or str(uuid.uuid4()))
+
+    async def _run(self, function: Function, payload: bytes, request_id: str) -> InvokeResult:
+        environment = await self._environments.acquire(function.arn, lambda: self._make(function))
+        started, trace = time.time(), f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0"
+        try:
+            invocation = Invocation(request_id, function.arn, payload, started + function.timeout, trace)
+            outcome = await environment.invoke(invocation, function.timeout)
+        finally:
+            self._environments.release(function.arn, environment)
+        events = log_events(
+            request_id,
+            function.region,
+            function.runtime,
+            memory=function.memory_size,
+            outcome=outcome,
+            started_ms=int(started * 1000),
+        )
+        await self._write_log(function, environment.log_stream, events)
+        if outcome.error_type:
+            self._emit("function failed", function=function.name, error=outcome.error_type, request=request_id)
+        return InvokeResult(outcome.payload, "Unhandled" if outcome.error_type else None, tail(events), request_id)
+
+    async def _write_log(self, function: Function, stream: str, events: list[tuple[int, str]]) -> None:
+        place = f"arn:aws:logs:{function.region}:{ACCOUNT_ID}:log-group:{function.log_group}:log-stream:{stream}"
+        if await self._role_can(function.role, "logs:PutLogEvents", place):
+            self._logs.write(function.region, function.log_group, stream, events)
+        else:
+            self._emit("no log", function=function.name, why="its role may not logs:PutLogEvents")
+
+    async def _make(self, function: Function) -> Environment:
+        keys = await self._issue_credentials(function.role, function.name)
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
+        task_root = unpack(function.package, self._folder)
+        variables = environment_variables(function, keys, stream, task_root, self._endpoint)
+        environment = Environment(
+            variables=variables, task_root=task_root, log_stream=stream, expires=keys.expiration - function.timeout - 60
+        )
+        await environment.start()
+        return environment
+
+
+def _check_json(payload: bytes) -> None:
+    try:
+        json.loads(payload)
+    except ValueError as error:
+        raise AwsError(
+            "InvalidRequestContentException", f"Could not parse request body into json: {error}", 400
+        ) from error

@@ -419,7 +419,8 @@ def exercises_are_complete(page: Page) -> Iterator[str]:
     for one in found:
         number, _, key = one.name.partition(".")
         if number != page.number or not key:
-            yield f"cell {one.position}: metadata.labkit.exercise is {one.name!r}, not {page.number}.1 or {page.number}.2"
+            wanted = f"{page.number}.1 or {page.number}.2"
+            yield f"cell {one.position}: metadata.labkit.exercise is {one.name!r}, not {wanted}"
             continue
         if "..." not in one.stub and "None" not in one.stub:
             yield f"{one.name}: the stub holds ... where the answer goes"

@@ -15,7 +15,8 @@ import uvicorn
 from botocore.config import Config
 
 from labkit.local.http_protocol import SpelledAsSent
-from labkit.local.wiring import LocalCloud, Settings, build
+from labkit.local.local_cloud import LocalCloud, Settings
+from labkit.local.wiring import build
 
 T = TypeVar("T")
 

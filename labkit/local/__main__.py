@@ -95,7 +95,8 @@ def _loop_factory() -> Any:
 
 async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: socket.socket) -> None:
     from labkit.local.http_protocol import SpelledAsSent
-    from labkit.local.wiring import Settings, build
+    from labkit.local.local_cloud import Settings
+    from labkit.local.wiring import build
 
     port = listener.getsockname()[1]
     keys = state_dir.administrator_keys(options.access_key, options.secret_key)

@@ -82,3 +82,25 @@ class Relay:
     def _send(self, sender: str, to: str, message: bytes) -> None:
         with smtplib.SMTP(self._host, self._port, timeout=10) as smtp:
             smtp.sendmail(sender, [to], message)
+
+
+class Mails:
+    """The inbox, and the way of a mail: to *relay* (``HOST:PORT``) if it was asked for, else into the inbox."""
+
+    def __init__(self, folder: Path, relay: str | None) -> None:
+        self.mailbox = Mailbox(folder)
+        self.port = 0
+        self._relay = relay
+
+    async def start(self) -> None:
+        """Open the inbox's SMTP port."""
+        self.port = await self.mailbox.start()
+
+    def description(self) -> dict[str, Any]:
+        """Tell how many mails lie in the inbox and where mails are sent, for the health page."""
+        return {"messages": len(self.mailbox), "smtp_port": self.port, "relay": self._relay or "own inbox"}
+
+    async def send(self, sender: str, to: str, message: bytes) -> None:
+        """Send one mail by SMTP."""
+        host, _, port = (self._relay or f"127.0.0.1:{self.port}").rpartition(":")
+        await Relay(host, int(port)).send(sender, to, message)

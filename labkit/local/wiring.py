@@ -5,28 +5,25 @@ Features do not import one another. What one needs of another it gets here, as a
 
 from __future__ import annotations
 
-import asyncio
-import json
 import sys
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, Headers, HttpRequest, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
 from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.trails import CloudTrail
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.rules import EventBridge
+from labkit.local.eventbridge.targets import Targets
 from labkit.local.events import Events
 from labkit.local.gateway import Forward, Gateway
 from labkit.local.iam import Iam
-from labkit.local.inbox_page import inbox_page
+from labkit.local.identify import identifier
 from labkit.local.lambda_runtime.api import Lambda
-from labkit.local.mailbox import Mailbox, Relay
+from labkit.local.local_cloud import Feature, LocalCloud, Settings
+from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp, not_implemented
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.logs import Logs
@@ -35,18 +32,15 @@ from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
 from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
 from labkit.local.moto_app.streams import Streams
-from labkit.local.policy import allows_principal
+from labkit.local.pages import Pages
 from labkit.local.policy_simulator import PolicySimulator
-from labkit.local.s3_access import S3Access, is_unsigned_s3_request
+from labkit.local.s3_access import S3Access
 from labkit.local.s3_listing import S3Listing
 from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
-from labkit.local.signature import decode_aws_chunked, verify
 from labkit.local.sns.topics import Sns
 from labkit.local.sqs.api import Sqs
 
-ANYBODY = Caller("anonymous", "anonymous", account_id="anonymous")
-EVENTS = "events.amazonaws.com"
 TABLE_WRITES = frozenset(
     {
         "PutItem",
@@ -60,113 +54,14 @@ TABLE_WRITES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """What the command line decides; *smtp* is ``HOST:PORT`` of a relay or ``None`` for the own inbox."""
-
-    endpoint: str
-    state_dir: Path
-    access_key: str
-    secret_key: str
-    token: str
-    time_scale: float
-    smtp: str | None
-    max_environments: int
-    concurrency: int
-    allowed_hosts: frozenset[str]
-    version: str
-    public_url: str
-
-
-class Mails:
-    """The inbox, and the way of a mail: to the relay that was asked for, else into the inbox."""
-
-    def __init__(self, settings: Settings) -> None:
-        self.mailbox = Mailbox(settings.state_dir / "mail")
-        self.port = 0
-        self._relay = settings.smtp
-
-    async def start(self) -> None:
-        """Open the inbox's SMTP port."""
-        self.port = await self.mailbox.start()
-
-    def description(self) -> dict[str, Any]:
-        """Tell how many mails lie in the inbox and where mails are sent, for the health page."""
-        return {"messages": len(self.mailbox), "smtp_port": self.port, "relay": self._relay or "own inbox"}
-
-    async def send(self, sender: str, to: str, message: bytes) -> None:
-        """Send one mail by SMTP."""
-        host, _, port = (self._relay or f"127.0.0.1:{self.port}").rpartition(":")
-        await Relay(host, int(port)).send(sender, to, message)
-
-
-class Feature(Protocol):
-    """A part that keeps state: *snapshot* is what JSON can hold, and bytes; *restore* goes on from it."""
-
-    def snapshot(self) -> Any: ...  # noqa: D102
-    def restore(self, state: Any) -> None: ...  # noqa: D102
-
-
-class LocalCloud:
-    """The parts that were built, to be started, described and closed; *features* in the order they are restored."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        server: Server,
-        moto: MotoApp,
-        mails: Mails,
-        *,
-        features: dict[str, Feature],
-        closing: list[Callable[[], Any]],
-    ) -> None:
-        self.server, self.features, self.moto = server, features, moto
-        self._settings, self._mails, self._closing = settings, mails, closing
-        self._importing: asyncio.Task[None] | None = None
-
-    async def start(self) -> None:
-        """Begin what runs by itself."""
-        await self._mails.start()
-        self._importing = asyncio.create_task(self.moto.import_backends())
-
-    def description(self) -> dict[str, Any]:
-        """Return what ``local.json`` tells clients."""
-        settings = self._settings
-        return {
-            "endpoint": settings.endpoint,
-            "access_key": settings.access_key,
-            "secret_key": settings.secret_key,
-            "token": settings.token,
-            "account_id": ACCOUNT_ID,
-            "time_scale": settings.time_scale,
-            "smtp_port": self._mails.port,
-        }
-
-    @property
-    def backends(self) -> str:
-        """Whether moto's slow backends are there, ``"importing"`` or ``"ready"``; a call that needs one waits."""
-        return "ready" if self._importing and self._importing.done() else "importing"
-
-    async def close(self) -> None:
-        """End every part, function processes first."""
-        if self._importing:
-            self._importing.cancel()
-        for close in self._closing:
-            result = close()
-            if result is not None:
-                await result
-        self.moto.close()
-
-
 def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     """Connect the parts of the local cloud."""
     sys.setswitchinterval(0.001)  # the event loop must not wait 5 ms for moto's thread
-    started = time.time()
     clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
     buckets, roles, logs, streams, rest_apis = Buckets(moto), Roles(moto), Logs(moto), Streams(moto), RestApis(moto)
 
     bucket_access = BucketAccess(moto)
-    mails = Mails(settings)
+    mails = Mails(settings.state_dir / "mail", settings.smtp)
 
     iam = Iam(
         role=roles.role,
@@ -256,28 +151,14 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
     )
 
-    async def rule_to_topic(target_arn: str, message: str, *, rule_arn: str) -> None:
-        await sns.publish_from_service(target_arn, message, principal=EVENTS, source_arn=rule_arn)
-
-    async def rule_to_queue(target_arn: str, message: str, *, rule_arn: str) -> None:
-        decision = allows_principal(
-            sqs.policy_of(target_arn),
-            principal={"Service": EVENTS},
-            action="sqs:SendMessage",
-            resource=target_arn,
-            context={"aws:SourceArn": rule_arn},
-        )
-        if decision != "allow":
-            raise AwsError("AccessDenied", f"the queue's policy does not let {EVENTS} send to it for this rule", 403)
-        await sqs.send_to(target_arn, message)
-
-    async def rule_to_function(target_arn: str, message: str, *, rule_arn: str) -> None:
-        if not functions.permits(target_arn, principal=EVENTS, source_arn=rule_arn):
-            raise AwsError("AccessDenied", f"the function's policy does not let {EVENTS} invoke it for this rule", 403)
-        functions.invoke_event(target_arn, message.encode(), source="eventbridge")
-
     eventbridge = EventBridge(
-        deliver={"sns": rule_to_topic, "sqs": rule_to_queue, "lambda": rule_to_function},
+        deliver=Targets(
+            publish=sns.publish_from_service,
+            queue_policy=sqs.policy_of,
+            send_to_queue=sqs.send_to,
+            permits=functions.permits,
+            invoke_event=functions.invoke_event,
+        ).by_service,
         send_to_dlq=send_to_dlq,
         clock=clock,
         emit=events.emit,
@@ -340,73 +221,41 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
         },
-        identify=_identify(iam, clock),
+        identify=identifier(secret_of=iam.secret_of, caller_of=iam.caller_of, now=clock.now),
         authorise=authorise,
         observers=[after, cloudtrail.record],
         emit=events.emit,
     )
 
-    parts: dict[str, Callable[[], dict[str, Any]]] = {
-        "sqs": sqs.description,
-        "lambda": functions.description,
-        "event_source_mapping": mappings.description,
-        "api_gateway": api_gateway.description,
-        "sns": sns.description,
-        "eventbridge": eventbridge.description,
-        "cloudtrail": cloudtrail.description,
-        "mail": mails.description,
-        "moto": lambda: {"backends": cloud.backends},
-    }
-
-    async def health(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        return _json(
-            {
-                "status": "running",
-                "version": settings.version,
-                "uptime_seconds": round(time.time() - started, 1),
-                "account_id": ACCOUNT_ID,
-                "time_scale": settings.time_scale,
-                "parts": {name: describe() for name, describe in parts.items()},
-            }
-        )
-
-    async def shutdown(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        asyncio.get_running_loop().call_later(0.05, stop)
-        return _json({"status": "stopping"})
-
-    async def log_lines(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        return HttpResponse(
-            200, ("\n".join(events.recent) + "\n").encode(), {"Content-Type": "text/plain; charset=utf-8"}
-        )
-
-    async def event_stream(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        return HttpResponse(200, headers=headers, stream=events.stream())
-
-    async def inbox(request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        address, wanted = query.get("address"), query.get("format", "html")
-        messages = mails.mailbox.messages(address)
-        if wanted == "json":
-            return HttpResponse(200, json.dumps(messages).encode(), {"Content-Type": "application/json"})
-        if wanted == "text":
-            text = "\n\n".join(
-                f"From: {m['from']}\nTo: {m['to']}\nSubject: {m['subject']}\n\n{m['body']}" for m in messages
-            )
-            return HttpResponse(200, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
-        return HttpResponse(200, inbox_page(messages, address).encode(), {"Content-Type": "text/html; charset=utf-8"})
-
+    pages = Pages(
+        settings,
+        parts={
+            "sqs": sqs.description,
+            "lambda": functions.description,
+            "event_source_mapping": mappings.description,
+            "api_gateway": api_gateway.description,
+            "sns": sns.description,
+            "eventbridge": eventbridge.description,
+            "cloudtrail": cloudtrail.description,
+            "mail": mails.description,
+            "moto": moto.description,
+        },
+        events=events,
+        messages=mails.mailbox.messages,
+        stop=stop,
+    )
     routes = Routes(
         api_call=gateway.handle,
         execute_api=api_gateway.handle,
         website=website.handle,
         pages={
-            "/_labkit/shutdown": shutdown,
-            "/_labkit/logs": log_lines,
-            "/_labkit/events": event_stream,
-            "/_labkit/inbox": inbox,
+            "/_labkit/shutdown": pages.shutdown,
+            "/_labkit/logs": pages.log_lines,
+            "/_labkit/events": pages.event_stream,
+            "/_labkit/inbox": pages.inbox,
         },
         open_pages={
-            "/_labkit/health": health,
+            "/_labkit/health": pages.health,
             "/_labkit/sns/confirm": sns.subscriptions.confirm_page,
             "/_labkit/sns/unsubscribe": sns.subscriptions.unsubscribe_page,
         },
@@ -424,29 +273,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         "cloudtrail": cloudtrail,
     }
     closing = [mappings.close, functions.close, mails.mailbox.close]
-    cloud = LocalCloud(settings, Server(routes), moto, mails, features=features, closing=closing)
-    return cloud
-
-
-def _identify(iam: Iam, clock: Clock) -> Callable[[HttpRequest], tuple[Caller, str, str]]:
-    def identify(request: HttpRequest) -> tuple[Caller, str, str]:
-        unsigned = is_unsigned_s3_request(request)
-        signed = None if unsigned else verify(request, secret_of=iam.secret_of, now=clock.now)
-        if request.headers.get("x-amz-content-sha256").startswith("STREAMING-"):
-            request.body = decode_aws_chunked(request.body)
-        if signed is None:
-            # The bucket policy is asked below (authorise); moto would ask its own idea of it, and refuse HEAD.
-            request.headers = Headers([*request.headers.items, ("Authorization", "nobody")])
-            return ANYBODY, "us-east-1", "s3"
-        return iam.caller_of(signed.access_key_id), signed.region, signed.service
-
-    return identify
+    return LocalCloud(settings, Server(routes), moto, mails, features=features, closing=closing)
 
 
 async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:
     """Refuse what moto would keep and deliver inside itself, where nobody of ours sees it."""
     raise not_implemented(call.service, call.operation)
-
-
-def _json(content: dict[str, Any]) -> HttpResponse:
-    return HttpResponse(200, json.dumps(content).encode(), {"Content-Type": "application/json"})

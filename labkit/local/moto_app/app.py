@@ -32,6 +32,7 @@ class MotoApp:
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
+        self._imported = False
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Run *function* in moto's thread and return what it returns."""
@@ -51,6 +52,11 @@ class MotoApp:
         """Import the slow backends ahead of their first use."""
         for service in ("s3", "dynamodb", "iam", "logs", "apigateway"):
             await self.run(_routes_of, service)
+        self._imported = True
+
+    def description(self) -> dict[str, str]:
+        """Tell whether the slow backends are imported, for the health page; a call that needs one waits for it."""
+        return {"backends": "ready" if self._imported else "importing"}
 
     def close(self) -> None:
         """Let the worker thread end after what it is doing."""

@@ -1,0 +1,85 @@
+"""The local cloud as a whole: what it is asked to be, and the parts that ``wiring.build()`` connected."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.mailbox import Mails
+from labkit.local.moto_app.app import MotoApp
+from labkit.local.server import Server
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the command line decides; *smtp* is ``HOST:PORT`` of a relay or ``None`` for the own inbox."""
+
+    endpoint: str
+    state_dir: Path
+    access_key: str
+    secret_key: str
+    token: str
+    time_scale: float
+    smtp: str | None
+    max_environments: int
+    concurrency: int
+    allowed_hosts: frozenset[str]
+    version: str
+    public_url: str
+
+
+class Feature(Protocol):
+    """A part that keeps state: *snapshot* is what JSON can hold, and bytes; *restore* goes on from it."""
+
+    def snapshot(self) -> Any: ...  # noqa: D102
+    def restore(self, state: Any) -> None: ...  # noqa: D102
+
+
+class LocalCloud:
+    """The parts that were built, to be started, described and closed; *features* in the order they are restored."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        server: Server,
+        moto: MotoApp,
+        mails: Mails,
+        *,
+        features: dict[str, Feature],
+        closing: list[Callable[[], Any]],
+    ) -> None:
+        self.server, self.features, self.moto = server, features, moto
+        self._settings, self._mails, self._closing = settings, mails, closing
+        self._importing: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin what runs by itself."""
+        await self._mails.start()
+        self._importing = asyncio.create_task(self.moto.import_backends())
+
+    def description(self) -> dict[str, Any]:
+        """Return what ``local.json`` tells clients."""
+        settings = self._settings
+        return {
+            "endpoint": settings.endpoint,
+            "access_key": settings.access_key,
+            "secret_key": settings.secret_key,
+            "token": settings.token,
+            "account_id": ACCOUNT_ID,
+            "time_scale": settings.time_scale,
+            "smtp_port": self._mails.port,
+        }
+
+    async def close(self) -> None:
+        """End every part, function processes first."""
+        if self._importing:
+            self._importing.cancel()
+        for close in self._closing:
+            result = close()
+            if result is not None:
+                await result
+        self.moto.close()

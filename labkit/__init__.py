@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from labkit.inbox import inbox
     from labkit.inventory import inventory
     from labkit.names import name
+    from labkit.pipeline import show_pipeline
     from labkit.progress import checkpoint, progress
     from labkit.require import require
     from labkit.settings import choose_settings
@@ -47,6 +48,7 @@ __all__ = [
     "progress",
     "require",
     "save_figure",
+    "show_pipeline",
     "time_scale",
     "visits",
     "wait_until",
@@ -66,6 +68,7 @@ _MODULES = {
     "invoke_url": "endpoints",
     "name": "names",
     "save_figure": "display",
+    "show_pipeline": "pipeline",
     "time_scale": "cloud",
     "visits": "synthetic_visits",
     "wait_until": "waiting",

@@ -41,31 +41,26 @@ def _message(missing: list[Part], numbers: tuple[str, ...]) -> str:
     names = ", ".join(part.title for part in missing[:4]) + (" …" if len(missing) > 4 else "")
     here, first = where(), lacking[0]
     built: dict[str, Any] = progress_file.read()["notebooks"].get(first, {}).get("built", {})
-    target = course.first_that_needs(numbers) or first
-    command = f"labkit catch-up {target}"
-    one = f"{names} (notebook{'s' if len(lacking) > 1 else ''} {', '.join(lacking)})"
+    target = course.first_that_needs(numbers)
+    one = f"missing: {names} (made in {' and '.join(lacking)})"
+    run = f"run {' and '.join(lacking)}"
+    build = run
+    if target:
+        build += f", or in a terminal: labkit catch-up {target}, or in a cell: labkit.catch_up({target!r})"
     if built and (built["cloud"], built["region"]) != (here["cloud"], here["region"]):
-        place = built["cloud"] if built["cloud"] != here["cloud"] else built["region"]
+        key = "cloud" if built["cloud"] != here["cloud"] else "region"
         return (
-            f"you are on {here['cloud'] if built['cloud'] != here['cloud'] else here['region']}; "
-            f"{first} was built on {place}, so here is no {one}; "
-            f"build it here: {command}, or go back: labkit.choose_settings(cloud={built['cloud']!r}, "
-            f"region={built['region']!r}), restart the kernel and run set-up again"
+            f"{one}; you are on {here[key]}, and {first} was built on {built[key]}; to build it here {build}; "
+            f"to go back: labkit.choose_settings(cloud={built['cloud']!r}, region={built['region']!r}), "
+            "restart the kernel, run set-up"
         )
     if built and built["lab_id"] != here["lab_id"]:
         return (
-            f"this kernel works in lab {here['lab_id']}; {first} was built in lab {built['lab_id']}, "
-            f"so here is no {one}; build it here: {command}, or go back: "
-            f"labkit.choose_settings(lab_id={built['lab_id']!r}), restart the kernel and run set-up again"
+            f"{one}; this is lab {here['lab_id']}, and {first} was built in lab {built['lab_id']}; to build it here "
+            f"{build}; to go back: labkit.choose_settings(lab_id={built['lab_id']!r}), restart the kernel, run set-up"
         )
     if built and built["instance"] != here["instance"]:
-        return (
-            f"the local cloud was restarted and is empty: {one} went with it; "
-            f"build it again in a few seconds: {command} (in a terminal), or labkit.catch_up({target!r}) in a cell"
-        )
+        return f"{one}; the local cloud was restarted and is empty, it all went with it; to build it again {build}"
     if built:
-        return f"{one} was built here, and has been removed since; build it again: run {first}, or: {command}"
-    return (
-        f"{one} was never built here; run {' and '.join(lacking)} first, "
-        f"or let it be built: {command} (in a terminal), or labkit.catch_up({target!r}) in a cell"
-    )
+        return f"{one}; it was built here, and has been removed since; to build it again {build}"
+    return f"{one}; it was never built here; {build}"

@@ -88,7 +88,13 @@ def _events(params: dict[str, Any], place: str) -> list[str]:
     return [f"arn:aws:events:{place}:rule/{name}"] if name else [f"arn:aws:events:{place}:event-bus/default"]
 
 
+def _kinesis(params: dict[str, Any], place: str) -> list[str]:
+    name = params.get("StreamName")
+    return [params.get("StreamARN") or (f"arn:aws:kinesis:{place}:stream/{name}" if name else "")]
+
+
 RESOURCES = {
+    "kinesis": _kinesis,
     "s3": _s3,
     "sqs": _sqs,
     "dynamodb": _dynamodb,

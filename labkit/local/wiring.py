@@ -26,6 +26,7 @@ from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp, not_implemented
 from labkit.local.moto_app.iam import Roles
+from labkit.local.moto_app.kinesis import KinesisStreams
 from labkit.local.moto_app.logs import Logs
 from labkit.local.moto_app.protocols import serialise
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
@@ -103,12 +104,14 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     mappings = EventSourceMappings(
         queues=sqs,
-        stream_length=streams.length,
-        read_stream=streams.records,
+        streams={"dynamodb": streams, "kinesis": KinesisStreams(moto)},
         invoke=functions.invoke,
         configuration=functions.configuration,
         role_can=iam.role_can,
         deliver=deliver,
+        put_object=buckets.put_object,
+        iterator_age=lambda arn, milliseconds: None,
+        most_batches=settings.max_environments,
         clock=clock,
         emit=events.emit,
     )
@@ -188,7 +191,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     def after(call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Tell the features of writes to what moto keeps."""
         if call.service == "dynamodb" and call.operation in TABLE_WRITES:
-            mappings.table_written()
+            mappings.written("dynamodb")
+        elif call.service == "kinesis" and call.operation in ("PutRecord", "PutRecords"):
+            mappings.written("kinesis")
         elif call.service == "iam":
             iam.policies_changed()
         elif call.service == "apigateway":
@@ -218,6 +223,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
             ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
             ("logs", "PutSubscriptionFilter"): _refuse,
+            **{("kinesis", name): _refuse for name in ("SplitShard", "MergeShards", "UpdateShardCount")},
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
         },
@@ -277,5 +283,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
 
 
 async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:
-    """Refuse what moto would keep and deliver inside itself, where nobody of ours sees it."""
+    """Refuse what moto would keep and deliver inside itself, where nobody of ours sees it, or do otherwise than AWS.
+
+    Of a shard that is split or merged moto moves the records to the new shards, where they would be read again.
+    """
     raise not_implemented(call.service, call.operation)

@@ -7,48 +7,61 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
+from labkit.local.event_source_mapping import dynamodb_streams, kinesis
 from labkit.local.event_source_mapping.filters import compile_filters
+from labkit.local.event_source_mapping.mapping_settings import (
+    apply,
+    check,
+    check_starting_position,
+    defaults,
+    invalid,
+    shown,
+)
 from labkit.local.event_source_mapping.sqs import SqsPoller
-from labkit.local.event_source_mapping.streams import StreamPoller
+from labkit.local.event_source_mapping.stream_batch import Surroundings
+from labkit.local.event_source_mapping.stream_poller import StreamPoller, Streams
 
 QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-STREAM_ACTIONS = ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream")
-COMMON = {"BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "FilterCriteria"}
-STREAM_ONLY = {
-    "ParallelizationFactor": 1,
-    "BisectBatchOnFunctionError": False,
-    "MaximumRecordAgeInSeconds": -1,
-    "MaximumRetryAttempts": -1,
-    "TumblingWindowInSeconds": 0,
-}
-HIDDEN = ("Position", "Region")
+KINDS = {"dynamodb": dynamodb_streams, "kinesis": kinesis}
 
 
 class EventSourceMappings:
-    """The mappings and their pollers."""
+    """The mappings and their pollers; *streams* are read by the name of their service in the ARN."""
 
     def __init__(
         self,
         *,
         queues: Any,
-        stream_length: Callable[[str], Awaitable[int | None]],
-        read_stream: Callable[[str, int, int], Awaitable[list[dict[str, Any]]]],
+        streams: Mapping[str, Streams],
         invoke: Callable[[str, bytes], Awaitable[Any]],
         configuration: Callable[[str], dict[str, Any]],
         role_can: Callable[[str, str, str], Awaitable[bool]],
         deliver: Callable[[str, str], Awaitable[None]],
+        put_object: Callable[[str, str, bytes, str], Awaitable[None]],
+        iterator_age: Callable[[str, float], None],
+        most_batches: int,
         clock: Clock,
         emit: Callable[..., None],
     ) -> None:
-        self._queues, self._stream_length, self._read_stream = queues, stream_length, read_stream
+        self._queues, self._streams, self._most_batches = queues, streams, most_batches
         self._invoke, self._configuration, self._role_can = invoke, configuration, role_can
-        self._deliver, self._clock, self._emit = deliver, clock, emit
+        self._clock, self._emit = clock, emit
+        self._surroundings = Surroundings(
+            invoke=invoke,
+            configuration=configuration,
+            role_can=role_can,
+            deliver=deliver,
+            put_object=put_object,
+            iterator_age=iterator_age,
+            clock=clock,
+            emit=emit,
+        )
         self._mappings: dict[str, dict[str, Any]] = {}
         self._pollers: dict[str, tuple[SqsPoller | StreamPoller, asyncio.Task[None]]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -62,7 +75,7 @@ class EventSourceMappings:
         """The operations of the API."""
         return {
             "CreateEventSourceMapping": self.create,
-            "GetEventSourceMapping": lambda call: _shown(self._of(call)),
+            "GetEventSourceMapping": lambda call: shown(self._of(call)),
             "UpdateEventSourceMapping": self.update,
             "DeleteEventSourceMapping": self.delete,
             "ListEventSourceMappings": self.list_mappings,
@@ -70,46 +83,43 @@ class EventSourceMappings:
 
     async def create(self, call: ApiCall) -> dict[str, Any]:
         """Create a mapping; it is Enabled a moment later."""
-        params, source = call.params, str(call.params.get("EventSourceArn") or "")
-        kind = source.split(":")[2] if source.count(":") >= 5 else ""
-        if kind not in ("sqs", "dynamodb"):
-            raise _invalid(
-                f"The local cloud maps SQS queues and DynamoDB streams to functions; EventSourceArn was {source!r}."
+        params, arn = call.params, str(call.params.get("EventSourceArn") or "")
+        source = arn.split(":")[2] if arn.count(":") >= 5 else ""
+        if source != "sqs" and source not in self._streams:
+            raise invalid(
+                "The local cloud maps SQS queues, DynamoDB streams and Kinesis streams to functions; "
+                f"EventSourceArn was {arn!r}."
             )
         configuration = self._configuration(_in_region(str(params.get("FunctionName") or ""), call.region))
-        mapping = self._defaults(kind, call, configuration["FunctionArn"])
-        _apply(mapping, params)
-        _check(mapping, kind)
+        mapping = self._new(call, configuration["FunctionArn"], source)
+        apply(mapping, params, source)
+        check(mapping, source)
         compile_filters(mapping.get("FilterCriteria"))
-        self._check_new(mapping, kind)
-        await (self._check_queue if kind == "sqs" else self._check_stream)(mapping, configuration, params)
+        self._check_new(mapping, source)
+        if source == "sqs":
+            await self._check_queue(mapping, configuration)
+        else:
+            await self._check_stream(mapping, configuration, params)
         self._mappings[mapping["UUID"]] = mapping
         if params.get("Enabled") is False:
             mapping["State"] = "Disabled"
         else:
             self._later(self._enable(mapping))
-        return _shown(mapping)
+        return shown(mapping)
 
-    def _defaults(self, kind: str, call: ApiCall, function_arn: str) -> dict[str, Any]:
+    def _new(self, call: ApiCall, function_arn: str, source: str) -> dict[str, Any]:
         uid = str(uuid.uuid4())
-        mapping: dict[str, Any] = {
+        return {
             "UUID": uid,
-            "BatchSize": 10 if kind == "sqs" else 100,
-            "MaximumBatchingWindowInSeconds": 0,
             "EventSourceArn": call.params["EventSourceArn"],
             "EventSourceMappingArn": f"arn:aws:lambda:{call.region}:{ACCOUNT_ID}:event-source-mapping:{uid}",
             "FunctionArn": function_arn,
-            "FunctionResponseTypes": [],
             "LastModified": self._clock.now(),
             "State": "Creating",
-            "StateTransitionReason": "USER_INITIATED" if kind == "sqs" else "User action",
+            "StateTransitionReason": "USER_INITIATED" if source == "sqs" else "User action",
             "Region": call.region,
+            **defaults(source),
         }
-        if kind == "dynamodb":
-            position = call.params.get("StartingPosition")
-            mapping |= {**STREAM_ONLY, "StartingPosition": position, "Position": 0}
-            mapping |= {"DestinationConfig": {"OnFailure": {}}, "LastProcessingResult": "No records processed"}
-        return mapping
 
     def _check_new(self, mapping: dict[str, Any], kind: str) -> None:
         for other in self._mappings.values():
@@ -124,45 +134,43 @@ class EventSourceMappings:
                     409,
                 )
 
-    async def _check_queue(self, mapping: dict[str, Any], configuration: dict[str, Any], _: dict[str, Any]) -> None:
+    async def _check_queue(self, mapping: dict[str, Any], configuration: dict[str, Any]) -> None:
         arn = mapping["EventSourceArn"]
         for action in QUEUE_ACTIONS:
             if not await self._role_can(configuration["Role"], action, arn):
                 verb = action.partition(":")[2]
-                raise _invalid(f"The provided execution role does not have permissions to call {verb} on SQS")
+                raise invalid(f"The provided execution role does not have permissions to call {verb} on SQS")
         try:
             visibility = int(self._queues.attributes_of(arn)["VisibilityTimeout"])
         except AwsError as error:
-            raise _invalid(
+            raise invalid(
                 f"Error occurred while ReceiveMessage. SQS Error Code: {error.code}. SQS Error Message: {error.message}"
             ) from None
         if visibility < configuration["Timeout"]:
-            raise _invalid(
-                f"Queue visibility timeout: {visibility} seconds is less than "
-                f"Function timeout: {configuration['Timeout']} seconds"
+            raise invalid(
+                f"Queue visibility timeout: {visibility} seconds is less than Function timeout: "
+                f"{configuration['Timeout']} seconds"
             )
 
     async def _check_stream(
         self, mapping: dict[str, Any], configuration: dict[str, Any], params: dict[str, Any]
     ) -> None:
         arn = mapping["EventSourceArn"]
-        if params.get("StartingPosition") not in ("TRIM_HORIZON", "LATEST"):
-            value = params.get("StartingPosition") or "null"
-            raise AwsError(
-                "ValidationException" if value != "null" else "InvalidParameterValueException",
-                f"1 validation error detected: Value {value} at 'startingPosition' failed to satisfy constraint: "
-                "Member must not be null.",
-            )
-        for action in STREAM_ACTIONS:
+        source = arn.split(":")[2]
+        timestamp = check_starting_position(params, source)
+        for action in KINDS[source].ACTIONS:
             if not await self._role_can(configuration["Role"], action, arn):
-                raise _invalid(
-                    f"Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
-                    "DescribeStream, and ListStreams Actions on your stream in IAM."
-                )
-        length = await self._stream_length(arn)
-        if length is None:
-            raise _invalid(f"Stream not found: {arn}")
-        mapping["Position"] = length if params["StartingPosition"] == "LATEST" else 0
+                raise invalid(KINDS[source].NO_ACCESS.format(arn=arn))
+        shards = await self._streams[source].shards(arn)
+        if shards is None:
+            raise invalid(f"Stream not found: {arn}")
+        position = mapping["StartingPosition"] = params["StartingPosition"]
+        if position == "AT_TIMESTAMP":
+            mapping["StartingPositionTimestamp"] = timestamp
+        mapping["Positions"] = {
+            shard: [await self._streams[source].start(arn, shard, position, timestamp)] for shard in shards
+        }
+        _lay_lanes(mapping)
 
     async def _enable(self, mapping: dict[str, Any]) -> None:
         await asyncio.sleep(0.02)
@@ -172,48 +180,47 @@ class EventSourceMappings:
 
     def _start(self, mapping: dict[str, Any]) -> None:
         poller: SqsPoller | StreamPoller
-        if mapping["EventSourceArn"].split(":")[2] == "sqs":
+        source = mapping["EventSourceArn"].split(":")[2]
+        if source == "sqs":
             poller = SqsPoller(
-                mapping, queues=self._queues, invoke=self._invoke, scaled=self._clock.scaled, emit=self._emit
+                mapping,
+                queues=self._queues,
+                invoke=self._invoke,
+                most_batches=self._most_batches,
+                scaled=self._clock.scaled,
+                emit=self._emit,
             )
         else:
             poller = StreamPoller(
-                mapping,
-                read=self._read_stream,
-                invoke=self._invoke,
-                deliver=self._deliver,
-                scaled=self._clock.scaled,
-                emit=self._emit,
+                mapping, streams=self._streams[source], kind=KINDS[source].KIND, surroundings=self._surroundings
             )
         self._pollers[mapping["UUID"]] = (poller, asyncio.create_task(poller.run()))
 
     async def _stop(self, uid: str) -> None:
         poller, task = self._pollers.pop(uid, (None, None))
-        if task:
-            task.cancel()
-        if isinstance(poller, SqsPoller):
-            await poller.drain()
+        if poller and task:
+            await poller.drain(task)
 
     async def update(self, call: ApiCall) -> dict[str, Any]:
         """Change a mapping; Enabled false stops it."""
         mapping, params = self._of(call), call.params
-        changed = dict(mapping)
-        _apply(changed, params)
-        kind = mapping["EventSourceArn"].split(":")[2]
-        _check(changed, kind)
+        changed, source = dict(mapping), mapping["EventSourceArn"].split(":")[2]
+        apply(changed, params, source)
+        check(changed, source)
         compile_filters(changed.get("FilterCriteria"))
         if params.get("FunctionName"):
             changed["FunctionArn"] = self._configuration(_in_region(params["FunctionName"], call.region))["FunctionArn"]
         was_enabled = mapping["State"] in ("Enabled", "Creating", "Enabling", "Updating")
-        wanted = bool(was_enabled if params.get("Enabled") is None else params["Enabled"])
+        wanted = was_enabled if params.get("Enabled") is None else bool(params["Enabled"])
         mapping.update(changed)
         mapping["LastModified"] = self._clock.now()
         mapping["State"] = ("Updating" if was_enabled else "Enabling") if wanted else "Disabling"
         self._later(self._transition(mapping, wanted))
-        return _shown(mapping)
+        return shown(mapping)
 
     async def _transition(self, mapping: dict[str, Any], wanted: bool) -> None:
         await self._stop(mapping["UUID"])
+        _lay_lanes(mapping)
         if wanted:
             await self._enable(mapping)
         elif mapping["State"] == "Disabling":
@@ -223,9 +230,8 @@ class EventSourceMappings:
         """Delete a mapping; the batch under way finishes."""
         mapping = self._of(call)
         mapping["State"] = "Deleting"
-        shown = _shown(mapping)
         self._later(self._delete(mapping))
-        return shown
+        return shown(mapping)
 
     async def _delete(self, mapping: dict[str, Any]) -> None:
         await self._stop(mapping["UUID"])
@@ -236,7 +242,7 @@ class EventSourceMappings:
         source, name = call.params.get("EventSourceArn"), call.params.get("FunctionName")
         function = _in_region(str(name), call.region) if name else None
         found = [
-            _shown(mapping)
+            shown(mapping)
             for mapping in self._mappings.values()
             if mapping["Region"] == call.region
             and source in (None, mapping["EventSourceArn"])
@@ -244,10 +250,10 @@ class EventSourceMappings:
         ]
         return {"EventSourceMappings": found}
 
-    def table_written(self) -> None:
-        """Wake the pollers of streams: something was written to a table."""
-        for poller, _ in self._pollers.values():
-            if isinstance(poller, StreamPoller):
+    def written(self, source: str) -> None:
+        """Wake the pollers of a service's streams (``"dynamodb"``, ``"kinesis"``): something was written."""
+        for uid, (poller, _) in self._pollers.items():
+            if isinstance(poller, StreamPoller) and self._mappings[uid]["EventSourceArn"].split(":")[2] == source:
                 poller.wake()
 
     def _of(self, call: ApiCall) -> dict[str, Any]:
@@ -280,41 +286,15 @@ class EventSourceMappings:
                 self._start(mapping)
 
 
-def _shown(mapping: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in mapping.items() if key not in HIDDEN and value is not None}
-
-
-def _apply(mapping: dict[str, Any], params: dict[str, Any]) -> None:
-    names = (
-        COMMON
-        | {"ScalingConfig"}
-        | (set(STREAM_ONLY) | {"DestinationConfig"} if "StartingPosition" in mapping else set())
-    )
-    for name in names:
-        if params.get(name) is not None:
-            mapping[name] = params[name]
-
-
-def _check(mapping: dict[str, Any], kind: str) -> None:
-    size, window = mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]
-    if not 1 <= size <= 10_000 or not 0 <= window <= 300:
-        raise _invalid("BatchSize must be 1 to 10000 and MaximumBatchingWindowInSeconds 0 to 300.")
-    if kind == "sqs" and size > 10 and window == 0:
-        raise _invalid(
-            "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
-        )
-    concurrency = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency")
-    if concurrency is not None and not 2 <= concurrency <= 1000:
-        raise _invalid("MaximumConcurrency must be 2 to 1000.")
-    if mapping.get("TumblingWindowInSeconds"):
-        raise _invalid("The local cloud does not support tumbling windows yet.")
+def _lay_lanes(mapping: dict[str, Any]) -> None:
+    """Give each shard as many lanes as ParallelizationFactor says; new ones begin where the slowest old one stands."""
+    factor = int(mapping.get("ParallelizationFactor") or 1)
+    for shard, positions in mapping.get("Positions", {}).items():
+        if len(positions) != factor:
+            mapping["Positions"][shard] = [min(positions)] * factor
 
 
 def _in_region(name: str, region: str) -> str:
     if name.startswith("arn:"):
         return name.removesuffix(":$LATEST")
     return f"arn:aws:lambda:{region}:{ACCOUNT_ID}:function:{name.rpartition(':')[2]}"
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidParameterValueException", message, 400, Type="User")

@@ -17,7 +17,9 @@ from labkit.local.api_call import AwsError
 from labkit.local.event_source_mapping.batch_response import failed_identifiers
 from labkit.local.event_source_mapping.filters import compile_filters, passes
 
-CONCURRENT_BATCHES = 5
+FIRST_BATCHES = 5
+MOST_BATCHES = 1000
+MORE_PER_MINUTE = 300
 LONG_POLL = 3600.0
 
 
@@ -29,7 +31,12 @@ class Queues(Protocol):
 
 
 class SqsPoller:
-    """Keeps a few batches of one mapping under way; sleeps while the queue is empty."""
+    """Keeps a few batches of one mapping under way; sleeps while the queue is empty.
+
+    It begins with 5 batches at once and adds 300 a minute while all of them are busy, up to the mapping's
+    MaximumConcurrency or AWS's 1,000, and never more than *most_batches*, the processes that a function may have:
+    a batch that waits for one would use up its visibility timeout.
+    """
 
     def __init__(
         self,
@@ -37,13 +44,16 @@ class SqsPoller:
         *,
         queues: Queues,
         invoke: Callable[[str, bytes], Awaitable[Any]],
+        most_batches: int,
         scaled: Callable[[float], float],
         emit: Callable[..., None],
     ) -> None:
         self._mapping, self._queues, self._invoke, self._scaled, self._emit = mapping, queues, invoke, scaled, emit
         self._filters = compile_filters(mapping.get("FilterCriteria"))
-        most = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency") or CONCURRENT_BATCHES
-        self._slots = asyncio.Semaphore(min(int(most), CONCURRENT_BATCHES))
+        most = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency") or MOST_BATCHES
+        self._most = min(int(most), max(FIRST_BATCHES, most_batches))
+        self._first = self._allowed = min(FIRST_BATCHES, self._most)
+        self._freed = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
         self._failures = 0
 
@@ -51,7 +61,7 @@ class SqsPoller:
         """Poll until cancelled."""
         arn = self._mapping["EventSourceArn"]
         while True:
-            await self._slots.acquire()
+            await self._wait_for_room()
             try:
                 messages = await self._receive(arn)
             except AwsError as error:  # the queue was deleted
@@ -62,9 +72,20 @@ class SqsPoller:
             task.add_done_callback(self._finished)
             await asyncio.sleep(0)
 
+    async def _wait_for_room(self) -> None:
+        while len(self._batches) >= self._allowed:
+            self._freed.clear()
+            try:
+                more_in = None if self._allowed == self._most else self._scaled(60 / MORE_PER_MINUTE)
+                await asyncio.wait_for(self._freed.wait(), more_in)
+            except TimeoutError:
+                self._allowed += 1
+
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._batches.discard(task)
-        self._slots.release()
+        if not self._batches:
+            self._allowed = self._first
+        self._freed.set()
 
     async def _receive(self, arn: str) -> list[Any]:
         """Receive one batch: what is there at once, or what comes within the batching window."""
@@ -119,8 +140,9 @@ class SqsPoller:
         failed = failed_identifiers(result.payload, identifiers)
         return identifiers if failed is None else failed
 
-    async def drain(self) -> None:
-        """Wait for the batches under way."""
+    async def drain(self, task: asyncio.Task[None]) -> None:
+        """Receive no more, and wait for the batches under way; *task* is the one that runs."""
+        task.cancel()
         await asyncio.gather(*self._batches, return_exceptions=True)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
 import math
 from datetime import UTC
 from typing import Any
@@ -15,18 +17,60 @@ class Streams:
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
+        self._changes: dict[str, _Changes] = {}
 
-    async def length(self, stream_arn: str) -> int | None:
-        """Return how many records a stream has, or ``None`` when it does not exist."""
-        return await self._moto.run(_length, stream_arn)
+    async def shards(self, stream_arn: str) -> list[str] | None:
+        """Return the ids of a stream's shards, or ``None`` when it does not exist."""
+        shard = await self._moto.run(_shard, stream_arn)
+        return None if shard is None else [str(shard.id)]
 
-    async def records(self, stream_arn: str, position: int, limit: int) -> list[dict[str, Any]]:
+    async def start(self, stream_arn: str, shard: str, position: str, timestamp: float) -> int:
+        """Return the position of ``"TRIM_HORIZON"`` or ``"LATEST"``."""
+        return await self._moto.run(_length, stream_arn) if position == "LATEST" else 0
+
+    async def records(self, stream_arn: str, shard: str, position: int, limit: int) -> list[dict[str, Any] | None]:
         """Return up to *limit* records from *position*, as Lambda hands them to a function.
+
+        ``None`` stands for a record that moto makes and AWS does not: of a write that changed nothing.
 
         Raises:
             LookupError: The stream does not exist any more.
         """
-        return await self._moto.run(_records, stream_arn, position, limit)
+        changes = self._changes.setdefault(stream_arn, _Changes())
+        return await self._moto.run(_records, stream_arn, position, limit, changes)
+
+
+class _Changes:
+    """Which records of one stream changed nothing; only NEW_IMAGE needs the images that came before."""
+
+    def __init__(self) -> None:
+        self._seen = 0
+        self._images: dict[str, bytes] = {}
+        self._unchanged: set[int] = set()
+
+    def follow(self, items: list[Any], position: int, stream_arn: str) -> None:
+        """Look at what stands before *position* and was not looked at yet."""
+        while self._seen < position:
+            self.is_one(self._seen, _as_lambda_sees_it(items[self._seen].to_json(), stream_arn))
+
+    def is_one(self, position: int, record: dict[str, Any]) -> bool:
+        """Whether the record at *position* is of a write that changed the item."""
+        if position < self._seen:
+            return position not in self._unchanged
+        self._seen = position + 1
+        data = record["dynamodb"]
+        if data["StreamViewType"] == "NEW_AND_OLD_IMAGES":
+            unchanged = record["eventName"] == "MODIFY" and data.get("NewImage") == data.get("OldImage")
+        elif data["StreamViewType"] == "NEW_IMAGE":
+            key = json.dumps(data["Keys"], sort_keys=True)
+            image = hashlib.sha256(json.dumps(data.get("NewImage"), sort_keys=True).encode()).digest()
+            unchanged = record["eventName"] == "MODIFY" and self._images.get(key) == image
+            self._images[key] = image
+        else:
+            unchanged = False
+        if unchanged:
+            self._unchanged.add(position)
+        return not unchanged
 
 
 def _shard(stream_arn: str) -> Any:
@@ -37,16 +81,21 @@ def _shard(stream_arn: str) -> Any:
     return None
 
 
-def _length(stream_arn: str) -> int | None:
+def _length(stream_arn: str) -> int:
     shard = _shard(stream_arn)
-    return None if shard is None else len(shard.items)
+    return 0 if shard is None else len(shard.items)
 
 
-def _records(stream_arn: str, position: int, limit: int) -> list[dict[str, Any]]:
+def _records(stream_arn: str, position: int, limit: int, changes: _Changes) -> list[dict[str, Any] | None]:
     shard = _shard(stream_arn)
     if shard is None:
         raise LookupError(stream_arn)
-    return [_as_lambda_sees_it(item.to_json(), stream_arn) for item in shard.items[position : position + limit]]
+    changes.follow(shard.items, position, stream_arn)
+    found: list[dict[str, Any] | None] = []
+    for number, item in enumerate(shard.items[position : position + limit], position):
+        record = _as_lambda_sees_it(item.to_json(), stream_arn)
+        found.append(record if changes.is_one(number, record) else None)
+    return found
 
 
 def _as_lambda_sees_it(record: dict[str, Any], stream_arn: str) -> dict[str, Any]:

@@ -95,7 +95,7 @@ def draw_pipeline(seen: dict[str, tuple[Part, Look]]) -> Any:
             shape = "round,pad=0,rounding_size=0.08"
             axes.add_patch(FancyBboxPatch(corner, WIDTH, HEIGHT, boxstyle=shape, **LOOKS[look.state]))
             mark = {State.BUILT: "✓ built", State.MISSING: f"missing ({part.notebook})", State.FAILING: "! failing"}
-            words = {
+            words: dict[str, Any] = {
                 "ha": "center",
                 "va": "center",
                 "bbox": {"facecolor": LOOKS[look.state]["facecolor"], "lw": 0, "pad": 1},

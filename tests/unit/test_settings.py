@@ -67,5 +67,5 @@ def test_a_value_that_cannot_work_is_refused_with_what_is_allowed(given, sentenc
 def test_a_broken_file_says_what_to_do(state):
     """It is a file that people edit."""
     (state / "settings.json").write_text("{")
-    with pytest.raises(LabkitError, match="cannot be read .* mend or delete it"):
+    with pytest.raises(LabkitError, match=r"cannot be read .* mend or delete it"):
         resolve_settings(NOTHING)

@@ -39,7 +39,8 @@ def test_every_visit_is_one_that_the_application_accepts(send, n, seed, days):
     made = visits(n, seed=seed, start=START, days=days)
 
     times = [datetime.fromisoformat(one["TimeOfVisit"]) for one in made]
-    assert len(made) == n and times == sorted(times)
+    assert len(made) == n
+    assert times == sorted(times)
     assert all(START <= moment < START + timedelta(days=days) for moment in times)
     assert [send.read_visit(json.dumps(one)) for one in made] == made
 
@@ -55,7 +56,8 @@ def test_few_products_are_popular_evenings_busy_and_names_belong_to_ids():
     products = Counter(one["ProductId"] for one in made).most_common()
     hours = Counter(one["TimeOfVisit"][11:13] for one in made)
 
-    assert products[0][1] > 2.5 * products[4][1] and len(products) == 20
+    assert products[0][1] > 2.5 * products[4][1]
+    assert len(products) == 20
     assert hours["20"] > 5 * hours["03"]
     assert len({(one["CustomerId"], one["CustomerName"]) for one in made}) == len({one["CustomerId"] for one in made})
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from labkit.cost import cost, cost_of_visits
     from labkit.deployment_package import deployment_package
     from labkit.display import draw_timeline, save_figure
+    from labkit.doctor import doctor
     from labkit.endpoints import invoke_url, website_url
     from labkit.exceptions import LabkitError, WaitTimeout
     from labkit.follow import follow
@@ -39,6 +40,7 @@ __all__ = [
     "cost",
     "cost_of_visits",
     "deployment_package",
+    "doctor",
     "draw_timeline",
     "follow",
     "inbox",

@@ -182,6 +182,14 @@ def _notebooks() -> Path:
 
 
 @app.command()
+def doctor() -> None:
+    """Look whether this computer is fit for the course; exit 1 when something is wrong."""
+    from labkit.doctor import examine, report
+
+    raise typer.Exit(not report(examine()))
+
+
+@app.command()
 def lab() -> None:
     """Open JupyterLab on the first notebook, with the local cloud up."""
     first = notebook_first()

@@ -74,6 +74,11 @@ def connect(
     return {**_connected, "tags": tags()}
 
 
+def is_connected() -> bool:
+    """Whether this kernel is connected to a cloud."""
+    return bool(_connected)
+
+
 def settings() -> dict[str, str]:
     """Return what this kernel is connected to: ``cloud, lab_id, region, account, endpoint, email, size``.
 

@@ -13,8 +13,14 @@ DASH_REGIONS = {
 }  # fmt: skip
 
 
-def invoke_url(api_id: str, stage: str) -> str:
+def invoke_url(api_id: str, stage: str, *, kernel: bool = False) -> str:
     """Return the address of a deployed REST API's stage, without a slash at the end.
+
+    Args:
+        api_id: What ``create_rest_api`` returned as ``id``.
+        stage: The stage's name.
+        kernel: Whether it is this kernel that calls; behind a proxy (``LABKIT_PUBLIC_URL``) the browser has another
+            address than the kernel.
 
     See Also:
         https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-call-api.html
@@ -22,13 +28,18 @@ def invoke_url(api_id: str, stage: str) -> str:
     chosen = settings()
     if chosen["cloud"] == "aws":
         return f"https://{api_id}.execute-api.{chosen['region']}.amazonaws.com/{stage}"
-    return f"{_base('127.0.0.1')}/_aws/execute-api/{api_id}/{stage}"
+    return f"{_base('127.0.0.1', kernel)}/_aws/execute-api/{api_id}/{stage}"
 
 
-def website_url(bucket: str) -> str:
+def website_url(bucket: str, *, kernel: bool = False) -> str:
     """Return the address of a bucket's static website, with a slash at the end.
 
     Locally it has another host name than the API, so that a browser sees two origins, as on AWS.
+
+    Args:
+        bucket: The bucket's name.
+        kernel: Whether it is this kernel that opens it; behind a proxy (``LABKIT_PUBLIC_URL``) the browser has another
+            address than the kernel.
 
     See Also:
         https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteEndpoints.html
@@ -37,11 +48,11 @@ def website_url(bucket: str) -> str:
     if chosen["cloud"] == "aws":
         separator = "-" if chosen["region"] in DASH_REGIONS else "."
         return f"http://{bucket}.s3-website{separator}{chosen['region']}.amazonaws.com/"
-    return f"{_base('localhost')}/_aws/s3-website/{bucket}/"
+    return f"{_base('localhost', kernel)}/_aws/s3-website/{bucket}/"
 
 
-def _base(host: str) -> str:
-    if public := os.environ.get("LABKIT_PUBLIC_URL"):
+def _base(host: str, kernel: bool) -> str:
+    if not kernel and (public := os.environ.get("LABKIT_PUBLIC_URL")):
         return public.rstrip("/")
     endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
     return (

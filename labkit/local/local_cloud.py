@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,15 +50,18 @@ class LocalCloud:
         mails: Mails,
         *,
         features: dict[str, Feature],
+        starting: list[Callable[[], Awaitable[None]]],
         closing: list[Callable[[], Any]],
     ) -> None:
         self.server, self.features, self.moto = server, features, moto
-        self._settings, self._mails, self._closing = settings, mails, closing
+        self._settings, self._mails, self._starting, self._closing = settings, mails, starting, closing
         self._importing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin what runs by itself."""
         await self._mails.start()
+        for start in self._starting:
+            await start()
         self._importing = asyncio.create_task(self.moto.import_backends())
 
     def description(self) -> dict[str, Any]:

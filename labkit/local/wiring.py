@@ -14,6 +14,8 @@ from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.trails import CloudTrail
+from labkit.local.cloudwatch_api import CloudWatch
+from labkit.local.cloudwatch_metrics import Metrics
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.rules import EventBridge
 from labkit.local.eventbridge.targets import Targets
@@ -28,7 +30,7 @@ from labkit.local.moto_app.app import MotoApp, not_implemented
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.kinesis import KinesisStreams
 from labkit.local.moto_app.logs import Logs
-from labkit.local.moto_app.protocols import serialise
+from labkit.local.moto_app.protocols import parse_answer, serialise
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
 from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
@@ -70,17 +72,20 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         administrator=(settings.access_key, settings.secret_key),
         clock=clock,
     )
-    sqs = Sqs(clock=clock)
+    metrics = Metrics(now=clock.now)
+    sqs = Sqs(clock=clock, measure=metrics.add)
+    metrics.gauges = sqs.gauges
+    cloudwatch = CloudWatch(metrics, serialise=serialise, parse=parse_answer)
 
     async def deliver(target_arn: str, message: str) -> None:
-        """Hand a record to a destination by its ARN: a queue or a function."""
+        """Hand a record of Lambda to its destination; the function's role was asked already."""
         service = target_arn.split(":")[2]
         if service == "sqs":
             await sqs.send_to(target_arn, message)
         elif service == "lambda":
             functions.invoke_event(target_arn, message.encode(), source="destination")
         elif service == "sns":
-            await sns.publish_from_service(target_arn, message, principal="lambda.amazonaws.com", source_arn="")
+            sns.publish_by_role(target_arn, message)
         else:
             raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
 
@@ -100,6 +105,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         state_dir=settings.state_dir,
         max_environments=settings.max_environments,
         concurrency=settings.concurrency,
+        measure=metrics.add,
         emit=events.emit,
     )
     mappings = EventSourceMappings(
@@ -110,7 +116,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         role_can=iam.role_can,
         deliver=deliver,
         put_object=buckets.put_object,
-        iterator_age=lambda arn, milliseconds: None,
+        iterator_age=lambda arn, milliseconds: metrics.add(arn, "IteratorAge", round(milliseconds)),
         most_batches=settings.max_environments,
         clock=clock,
         emit=events.emit,
@@ -164,6 +170,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         ).by_service,
         send_to_dlq=send_to_dlq,
         clock=clock,
+        measure=metrics.add,
         emit=events.emit,
     )
     cloudtrail = CloudTrail(
@@ -223,6 +230,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
             ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
             ("logs", "PutSubscriptionFilter"): _refuse,
+            **cloudwatch.interceptors,
             **{("kinesis", name): _refuse for name in ("SplitShard", "MergeShards", "UpdateShardCount")},
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
@@ -277,9 +285,12 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         "sns": sns,
         "eventbridge": eventbridge,
         "cloudtrail": cloudtrail,
+        "cloudwatch_metrics": metrics,
     }
-    closing = [mappings.close, functions.close, mails.mailbox.close]
-    return LocalCloud(settings, Server(routes), moto, mails, features=features, closing=closing)
+    closing = [metrics.close, mappings.close, functions.close, mails.mailbox.close]
+    return LocalCloud(
+        settings, Server(routes), moto, mails, features=features, starting=[metrics.start], closing=closing
+    )
 
 
 async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:

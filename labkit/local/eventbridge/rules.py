@@ -36,9 +36,16 @@ class EventBridge:
     """Rules and targets. Custom buses and schedules answer a clear error."""
 
     def __init__(
-        self, *, deliver: Mapping[str, Deliver], send_to_dlq: Deliver, clock: Clock, emit: Callable[..., None]
+        self,
+        *,
+        deliver: Mapping[str, Deliver],
+        send_to_dlq: Deliver,
+        clock: Clock,
+        measure: Callable[[str, str, float], None],
+        emit: Callable[..., None],
     ) -> None:
         self._deliver, self._send_to_dlq, self._clock, self._emit = deliver, send_to_dlq, clock, emit
+        self._measure = measure
         self._rules: dict[str, dict[str, Any]] = {}
         self._deliveries: dict[asyncio.Task[None], dict[str, Any]] = {}
 
@@ -225,6 +232,8 @@ class EventBridge:
             state = rule["State"]
             wanted = state == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" or (state == "ENABLED" and not read_only)
             if wanted and rule["region"] == event["region"] and rule["pattern"].matches(event):
+                self._measure(rule["Arn"], "MatchedEvents", 1.0)
+                self._measure(rule["Arn"], "TriggeredRules", 1.0)
                 for target in rule["targets"].values():
                     self._begin({"rule_arn": rule["Arn"], "target": dict(target), "event": event})
 
@@ -240,6 +249,7 @@ class EventBridge:
         for attempt in range(most + 1):
             try:
                 await self._deliver[target["Arn"].split(":")[2]](target["Arn"], text, rule_arn=rule_arn)
+                self._measure(rule_arn, "Invocations", 1.0)
                 self._emit("event delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"])
                 return
             except AwsError as error:
@@ -247,6 +257,8 @@ class EventBridge:
             if failure.code in FINAL_CODES or self._clock.now() > deadline:
                 break
             await asyncio.sleep(self._clock.scaled(min(600.0, 2.0**attempt) * (1 + random.random())))
+        self._measure(rule_arn, "Invocations", 1.0)
+        self._measure(rule_arn, "FailedInvocations", 1.0)
         self._emit("not delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"], error=failure.message)
         if dlq := (target.get("DeadLetterConfig") or {}).get("Arn"):
             values = {
@@ -255,6 +267,7 @@ class EventBridge:
             }  # fmt: skip
             attributes = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in values.items()}
             await self._send_to_dlq(dlq, text, attributes)
+            self._measure(rule_arn, "InvocationsSentToDlq", 1.0)
 
     def _of(self, call: ApiCall) -> dict[str, Any]:
         arn = _arn(call)

@@ -40,6 +40,7 @@ class Lambda:
         state_dir: Path,
         max_environments: int,
         concurrency: int,
+        measure: Callable[[str, str, float], None],
         emit: Callable[..., None],
     ) -> None:
         folder = state_dir / "functions"
@@ -53,7 +54,7 @@ class Lambda:
             clock=clock,
         )
         self._permissions = Permissions(functions.find)
-        self._concurrency = Concurrency(functions, account=concurrency)
+        self._concurrency = Concurrency(functions, account=concurrency, measure=measure)
         self._invocations = Invocations(
             functions,
             self._concurrency,
@@ -64,6 +65,7 @@ class Lambda:
             role_can=role_can,
             folder=folder,
             endpoint=endpoint,
+            measure=measure,
             emit=emit,
         )
         self.invoke = self._invocations.invoke
@@ -74,6 +76,7 @@ class Lambda:
             send_to_dlq=send_to_dlq,
             role_can=role_can,
             clock=clock,
+            measure=measure,
             emit=emit,
         )
 

@@ -45,10 +45,11 @@ class AsyncInvocations:
         send_to_dlq: Callable[[str, str, dict[str, Any]], Awaitable[None]],
         role_can: Callable[[str, str, str], Awaitable[bool]],
         clock: Clock,
+        measure: Callable[[str, str, float], None],
         emit: Callable[..., None],
     ) -> None:
         self._invoke, self._find, self._deliver, self._send_to_dlq = invoke, find, deliver, send_to_dlq
-        self._role_can, self._clock, self._emit = role_can, clock, emit
+        self._role_can, self._clock, self._measure, self._emit = role_can, clock, measure, emit
         self._events: dict[asyncio.Task[None], Event] = {}
 
     @property
@@ -112,6 +113,7 @@ class AsyncInvocations:
             )
             raise AwsError("RequestTooLargeException", text, 413)
         self._emit("asynchronous invocation", function=arn.rpartition(":")[2], source=source, request=request_id)
+        self._measure(arn, "AsyncEventsReceived", 1.0)
         self._begin(Event(arn, payload.decode(), request_id, self._clock.now()))
         return request_id
 
@@ -130,9 +132,11 @@ class AsyncInvocations:
                     return await self._finish(event, "EventAgeExceeded", None)
                 if self._find(event.function_arn).reserved_concurrency == 0:
                     return await self._finish(event, "ZeroReservedConcurrency", None)
+                age = (self._clock.now() - event.accepted_at) * 1000
                 result = await self._invoke(event.function_arn, event.payload.encode(), request_id=event.request_id)
             except AwsError as error:
                 if error.code == "ResourceNotFoundException":
+                    self._measure(event.function_arn, "AsyncEventsDropped", 1.0)
                     return self._emit("event dropped", why="the function was deleted", request=event.request_id)
                 await asyncio.sleep(
                     self._clock.scaled(backoff)
@@ -140,6 +144,7 @@ class AsyncInvocations:
                 backoff = min(300.0, backoff * 2)
                 continue
             event.attempts += 1
+            self._measure(event.function_arn, "AsyncEventAge", round(age, 2))
             if result.function_error is None:
                 return await self._finish(event, "Success", result)
             if event.attempts > config.get("MaximumRetryAttempts", 2):
@@ -150,15 +155,33 @@ class AsyncInvocations:
         function = self._find(event.function_arn)
         side = "OnSuccess" if condition == "Success" else "OnFailure"
         destination = ((function.invoke_config.get("DestinationConfig") or {}).get(side) or {}).get("Destination")
+        if destination:
+            sending = self._to_destination(function, destination, event, condition=condition, result=result)
+            await self._told(sending, function.arn, destination, "DestinationDeliveryFailures")
+        if condition == "Success":
+            return
+        if function.dead_letter_arn:
+            sending = self._to_dlq(function, event, result)
+            await self._told(sending, function.arn, function.dead_letter_arn, "DeadLetterErrors")
+        self._measure(function.arn, "AsyncEventsDropped", 1.0)
+
+    async def _to_destination(
+        self, function: Any, destination: str, event: Event, *, condition: str, result: Any
+    ) -> None:
+        await self._check_role(function, destination)
+        await self._deliver(destination, json.dumps(self._record(event, condition, result)))
+
+    async def _to_dlq(self, function: Any, event: Event, result: Any) -> None:
+        await self._check_role(function, function.dead_letter_arn)
+        await self._send_to_dlq(function.dead_letter_arn, event.payload, _dlq_attributes(event, result))
+
+    async def _told(self, sending: Awaitable[None], function_arn: str, destination: str, metric: str) -> None:
+        """Send, and tell of it when that fails: nobody waits for the answer."""
         try:
-            if destination:
-                await self._check_role(function, destination)
-                await self._deliver(destination, json.dumps(self._record(event, condition, result)))
-            if condition != "Success" and function.dead_letter_arn:
-                await self._check_role(function, function.dead_letter_arn)
-                await self._send_to_dlq(function.dead_letter_arn, event.payload, _dlq_attributes(event, result))
+            await sending
         except AwsError as error:
-            self._emit("not delivered", destination=destination or function.dead_letter_arn, error=error.message)
+            self._measure(function_arn, metric, 1.0)
+            self._emit("not delivered", destination=destination, error=error.message)
 
     async def _check_role(self, function: Any, destination: str) -> None:
         service = destination.split(":")[2]

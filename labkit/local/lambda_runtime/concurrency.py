@@ -19,8 +19,8 @@ UNRESERVED = 100
 class Concurrency:
     """The account's concurrency, *account* in all; *running* counts the invocations of each function."""
 
-    def __init__(self, functions: Functions, *, account: int) -> None:
-        self._functions, self._account = functions, account
+    def __init__(self, functions: Functions, *, account: int, measure: Callable[[str, str, float], None]) -> None:
+        self._functions, self._account, self._measure = functions, account, measure
         self.running: dict[str, int] = {}
 
     @property
@@ -40,8 +40,15 @@ class Concurrency:
         Raises:
             AwsError: ``TooManyRequestsException`` when the function's or the account's concurrency is used up.
         """
-        self._check(function)
-        self.running[function.arn] = self.running.get(function.arn, 0) + 1
+        try:
+            self._check(function)
+        except AwsError:
+            self._measure(function.arn, "Throttles", 1.0)
+            raise
+        running = self.running[function.arn] = self.running.get(function.arn, 0) + 1
+        self._measure(function.arn, "ConcurrentExecutions", running)
+        account = function.arn.partition(":function:")[0] + ":account"
+        self._measure(account, "ConcurrentExecutions", sum(self.running.values()))
         try:
             yield
         finally:

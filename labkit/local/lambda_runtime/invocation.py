@@ -16,7 +16,7 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.lambda_runtime.concurrency import Concurrency
-from labkit.local.lambda_runtime.environment import Environment
+from labkit.local.lambda_runtime.environment import Environment, Outcome
 from labkit.local.lambda_runtime.environment_variables import environment_variables
 from labkit.local.lambda_runtime.environments import Environments
 from labkit.local.lambda_runtime.function import Function, conflict
@@ -54,11 +54,13 @@ class Invocations:
         role_can: Callable[[str, str, str], Awaitable[bool]],
         folder: Path,
         endpoint: str,
+        measure: Callable[[str, str, float], None],
         emit: Callable[..., None],
     ) -> None:
         self._functions, self._concurrency, self._environments = functions, concurrency, environments
         self._logs, self._invoke_event, self._issue_credentials = logs, invoke_event, issue_credentials
         self._role_can, self._folder, self._endpoint, self._emit = role_can, folder, endpoint, emit
+        self._measure = measure
 
     async def invoke_api(self, call: ApiCall) -> dict[str, Any]:
         """Invoke synchronously, asynchronously, or not at all (DryRun)."""
@@ -107,6 +109,7 @@ class Invocations:
             outcome = await environment.invoke(invocation, function.timeout)
         finally:
             self._environments.release(function.arn, environment)
+        self._publish(function.arn, outcome)
         events = log_events(
             request_id,
             function.region,
@@ -119,6 +122,14 @@ class Invocations:
         if outcome.error_type:
             self._emit("function failed", function=function.name, error=outcome.error_type, request=request_id)
         return InvokeResult(outcome.payload, "Unhandled" if outcome.error_type else None, tail(events), request_id)
+
+    def _publish(self, arn: str, outcome: Outcome) -> None:
+        """Publish to CloudWatch; a success counts as an error of 0, so that the average is the error rate."""
+        measure = self._measure
+        measure(arn, "Invocations", 1.0)
+        measure(arn, "Errors", 1.0 if outcome.error_type else 0.0)
+        measure(arn, "Throttles", 0.0)
+        measure(arn, "Duration", round(outcome.duration, 2))
 
     async def _write_log(self, function: Function, stream: str, events: list[tuple[int, str]]) -> None:
         place = f"arn:aws:logs:{function.region}:{ACCOUNT_ID}:log-group:{function.log_group}:log-stream:{stream}"

@@ -18,12 +18,12 @@ from labkit.local.sqs.queues import Queues
 class Sqs:
     """Standard queues. FIFO queues answer a clear error."""
 
-    def __init__(self, *, clock: Clock) -> None:
+    def __init__(self, *, clock: Clock, measure: Callable[[str, str, float], None]) -> None:
         self._queues = queues = Queues(clock=clock)
-        self._messages = messages = Messages(queues, clock=clock)
+        self._messages = messages = Messages(queues, clock=clock, measure=measure)
         self._moves = MoveTasks(queue=queues.by_arn, queues=queues.all.values, clock=clock)
         # What the other parts of the local cloud need:
-        self.attributes_of, self.policy_of = queues.attributes_of, queues.policy_of
+        self.attributes_of, self.policy_of, self.gauges = queues.attributes_of, queues.policy_of, queues.gauges
         self.send_to, self.receive_from, self.delete_from = (
             messages.send_to,
             messages.receive_from,

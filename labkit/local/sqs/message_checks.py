@@ -36,8 +36,8 @@ def md5_of_attributes(attributes: dict[str, Any]) -> str:
     return digest.hexdigest()
 
 
-def check_message(body: str, attributes: dict[str, Any], largest: int) -> None:
-    """Refuse what SQS refuses.
+def check_message(body: str, attributes: dict[str, Any], largest: int) -> int:
+    """Refuse what SQS refuses; return the size in bytes.
 
     Raises:
         AwsError: ``InvalidParameterValue``, ``MissingParameter`` or ``InvalidMessageContents``.
@@ -50,7 +50,8 @@ def check_message(body: str, attributes: dict[str, Any], largest: int) -> None:
             "Invalid characters found. Valid unicode characters are #x9 | #xA | #xD | #x20 to #xD7FF | "
             "#xE000 to #xFFFD | #x10000 to #x10FFFF",
         )
-    if size_of(body, attributes) > largest:
+    size = size_of(body, attributes)
+    if size > largest:
         raise AwsError(
             "InvalidParameterValue",
             f"One or more parameters are invalid. Reason: Message must be shorter than {largest} bytes.",
@@ -68,6 +69,7 @@ def check_message(body: str, attributes: dict[str, Any], largest: int) -> None:
                 "InvalidParameterValue",
                 f"The message attribute '{name}' must contain a non-empty value of a known type.",
             )
+    return size
 
 
 def size_of(body: str, attributes: dict[str, Any]) -> int:

@@ -28,8 +28,8 @@ from labkit.local.sqs.queues import Queues
 class Messages:
     """What is done with messages, by calls and by the other parts of the local cloud."""
 
-    def __init__(self, queues: Queues, *, clock: Clock) -> None:
-        self._queues, self._clock = queues, clock
+    def __init__(self, queues: Queues, *, clock: Clock, measure: Callable[[str, str, float], None]) -> None:
+        self._queues, self._clock, self._measure = queues, clock, measure
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -50,7 +50,7 @@ class Messages:
 
     def _send(self, queue: Queue, entry: dict[str, Any], sender_id: str) -> dict[str, Any]:
         body, attributes = str(entry.get("MessageBody") or ""), entry.get("MessageAttributes") or {}
-        check_message(body, attributes, int(queue.number("MaximumMessageSize")))
+        size = check_message(body, attributes, int(queue.number("MaximumMessageSize")))
         delay = entry.get("DelaySeconds")
         if delay is not None and not 0 <= int(delay) <= 900:
             raise AwsError(
@@ -62,6 +62,8 @@ class Messages:
             str(uuid.uuid4()), body, md5_of_body(body), attributes, md5_of_attributes(attributes), sender_id, now
         )
         queue.add(message, now, float(delay) if delay is not None else queue.number("DelaySeconds"))
+        self._measure(queue.arn, "NumberOfMessagesSent", 1.0)
+        self._measure(queue.arn, "SentMessageSize", float(size))
         answer = {"MessageId": message.message_id, "MD5OfMessageBody": message.md5_of_body}
         return answer | ({"MD5OfMessageAttributes": message.md5_of_attributes} if attributes else {})
 
@@ -116,7 +118,8 @@ class Messages:
             raise AwsError(
                 "ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.'
             )
-        queue.delete(handle, self._clock.now())
+        if queue.delete(handle, self._clock.now()):
+            self._measure(queue.arn, "NumberOfMessagesDeleted", 1.0)
         return {}
 
     def delete_message_batch(self, call: ApiCall) -> dict[str, Any]:
@@ -174,6 +177,8 @@ class Messages:
             if queue.waiting:
                 queue.wake()
             if messages or now >= deadline:
+                received = "NumberOfMessagesReceived" if messages else "NumberOfEmptyReceives"
+                self._measure(queue_arn, received, float(len(messages) or 1))
                 return messages
             await queue.wait(now, deadline - now)
 
@@ -190,8 +195,9 @@ class Messages:
         """Delete messages in flight."""
         queue = self._queues.all.get(queue_arn)
         if queue:
-            for handle in receipt_handles:
-                queue.delete(handle, self._clock.now())
+            now = self._clock.now()
+            if deleted := sum(queue.delete(handle, now) for handle in receipt_handles):
+                self._measure(queue_arn, "NumberOfMessagesDeleted", float(deleted))
 
 
 def _sender(call: ApiCall) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import fields as fields_of
 from typing import Any
 
@@ -194,6 +194,17 @@ class Queues:
     def depths(self) -> dict[str, dict[str, int]]:
         """Count the messages of every queue, by ARN."""
         return {arn: queue.depths(self._clock.now()) for arn, queue in self.all.items()}
+
+    def gauges(self) -> Iterator[tuple[str, str, float]]:
+        """Yield what CloudWatch shows of how full the queues are: ARN, metric, value."""
+        now = self._clock.now()
+        for arn, queue in self.all.items():
+            depths = queue.depths(now)
+            yield arn, "ApproximateNumberOfMessagesVisible", float(depths["visible"])
+            yield arn, "ApproximateNumberOfMessagesNotVisible", float(depths["in_flight"])
+            yield arn, "ApproximateNumberOfMessagesDelayed", float(depths["delayed"])
+            oldest = now - queue.waiting[0].sent_at if queue.waiting else 0.0
+            yield arn, "ApproximateAgeOfOldestMessage", float(int(oldest))
 
     def of(self, call: ApiCall) -> Queue:
         """Find the queue that a call's QueueUrl names."""

@@ -1,0 +1,201 @@
+"""CloudWatch for the metrics of our own services: GetMetricStatistics, GetMetricData, ListMetrics. moto has the others.
+
+https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_GetMetricData.html
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.cloudwatch_metrics import SERVICES, Metric, Metrics, Values
+
+Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
+Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
+STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
+PERCENTILE = re.compile(r"p(100(\.0+)?|\d{1,2}(\.\d+)?)")
+MOST_DATAPOINTS = 1440
+
+
+class CloudWatch:
+    """Answers for the namespaces of *metrics*; every other call goes on to moto.
+
+    *serialise* makes the HTTP answer of a result, *parse* reads moto's.
+    """
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        *,
+        serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
+        parse: Callable[[ApiCall, HttpResponse], dict[str, Any]],
+    ) -> None:
+        self._metrics, self._serialise, self._parse = metrics, serialise, parse
+
+    @property
+    def interceptors(self) -> dict[tuple[str, str], Interceptor]:
+        """What stands before moto."""
+        return {
+            ("cloudwatch", "GetMetricStatistics"): self.get_metric_statistics,
+            ("cloudwatch", "GetMetricData"): self.get_metric_data,
+            ("cloudwatch", "ListMetrics"): self.list_metrics,
+            ("cloudwatch", "PutMetricData"): self.put_metric_data,
+        }
+
+    async def get_metric_statistics(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Return one datapoint per period in which something was measured."""
+        params = call.params
+        if params.get("Namespace") not in SERVICES:
+            return await forward(call)
+        plain, extended = params.get("Statistics") or [], params.get("ExtendedStatistics") or []
+        if not plain and not extended:
+            raise AwsError("InvalidParameterCombination", "Must specify either Statistics or ExtendedStatistics")
+        metric = _metric(params)
+        points = self._points(metric, call.region, params, _period(params.get("Period")))
+        if len(points) > MOST_DATAPOINTS:
+            raise AwsError(
+                "InvalidParameterCombination",
+                f"You have requested up to {len(points)} datapoints, which exceeds the limit of {MOST_DATAPOINTS}. "
+                "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
+            )
+        datapoints = []
+        for at, values in points:
+            if values and params.get("Unit") in (None, metric.unit):
+                point: dict[str, Any] = {"Timestamp": at, "Unit": metric.unit}
+                point |= {name: statistic(name, values) for name in plain}
+                if extended:
+                    point["ExtendedStatistics"] = {name: statistic(name, values) for name in extended}
+                datapoints.append(point)
+        return self._serialise(call, {"Label": metric.name, "Datapoints": datapoints})
+
+    async def get_metric_data(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Return the values of several metrics; the newest come first unless ScanBy says otherwise."""
+        queries = call.params.get("MetricDataQueries") or []
+        namespaces = {((q.get("MetricStat") or {}).get("Metric") or {}).get("Namespace") for q in queries} - {None}
+        if not namespaces & SERVICES.keys():
+            return await forward(call)
+        if namespaces - SERVICES.keys() or any(query.get("Expression") for query in queries):
+            raise AwsError(
+                "ValidationError",
+                f"The local cloud answers neither metric math on {', '.join(sorted(SERVICES))} nor these together with "
+                "other namespaces: ask for each in a call of its own, and calculate with the values.",
+            )
+        results = [self._result(query, call) for query in queries if query.get("ReturnData") is not False]
+        return self._serialise(call, {"MetricDataResults": results, "Messages": []})
+
+    def _result(self, query: dict[str, Any], call: ApiCall) -> dict[str, Any]:
+        wanted = query["MetricStat"]
+        metric, name = _metric(wanted["Metric"]), str(wanted.get("Stat") or "")
+        points = self._points(metric, call.region, call.params, _period(wanted.get("Period")))
+        if wanted.get("Unit") not in (None, metric.unit):
+            points = []
+        found = [(at, statistic(name, values)) for at, values in points if values]
+        if call.params.get("ScanBy") != "TimestampAscending":
+            found.reverse()
+        return {
+            "Id": query.get("Id"),
+            "Label": query.get("Label") or metric.name,
+            "Timestamps": [at for at, _ in found],
+            "Values": [value for _, value in found],
+            "StatusCode": "Complete",
+        }
+
+    def _points(
+        self, metric: Metric, region: str, params: dict[str, Any], minutes: int
+    ) -> list[tuple[datetime, Values]]:
+        start, end = _epoch(params.get("StartTime"), "StartTime"), _epoch(params.get("EndTime"), "EndTime")
+        if start >= end:
+            raise AwsError("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")
+        self._metrics.look()
+        first, last = int(start // 60), math.ceil(end / 60)
+        return [
+            (
+                datetime.fromtimestamp(minute * 60, UTC),
+                self._metrics.values(metric, region, minute, min(minute + minutes, last)),
+            )
+            for minute in range(first, last, minutes)
+        ]
+
+    async def list_metrics(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """List what was measured, ours and moto's."""
+        params = call.params
+        namespace, name, wanted = params.get("Namespace"), params.get("MetricName"), params.get("Dimensions") or []
+        self._metrics.look()
+        ours = [
+            {
+                "Namespace": metric.namespace,
+                "MetricName": metric.name,
+                "Dimensions": [{"Name": key, "Value": value} for key, value in metric.dimension.items()],
+            }
+            for metric in self._metrics.known(call.region)
+            if namespace in (None, metric.namespace)
+            and name in (None, metric.name)
+            and all(metric.dimension.get(w["Name"]) in ({w["Value"]} if w.get("Value") else metric.dimension.values())
+                    for w in wanted)
+        ]  # fmt: skip
+        if namespace in SERVICES:
+            return self._serialise(call, {"Metrics": ours})
+        response = await forward(call)
+        if not ours or response.status >= 400 or params.get("NextToken"):
+            return response
+        theirs = self._parse(call, response)
+        return self._serialise(call, {**theirs, "Metrics": [*ours, *theirs.get("Metrics", [])]})
+
+    async def put_metric_data(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Refuse what only AWS's services may publish."""
+        namespace = str(call.params.get("Namespace") or "")
+        if namespace.startswith("AWS/"):
+            raise AwsError("InvalidParameterValue", f"The value {namespace} for parameter Namespace is invalid.")
+        return await forward(call)
+
+
+def statistic(name: str, values: Values) -> float:
+    """Return a statistic of values and how often they came: ``"Sum"``, ``"p99"`` ….
+
+    Raises:
+        AwsError: ``InvalidParameterValue`` for a statistic that there is not.
+    """
+    count = sum(values.values())
+    if name == "SampleCount":
+        return float(count)
+    if name in ("Sum", "Average"):
+        total = sum(value * times for value, times in values.items())
+        return total if name == "Sum" else total / count
+    if name in ("Minimum", "Maximum"):
+        return (min if name == "Minimum" else max)(values)
+    if not PERCENTILE.fullmatch(name):
+        known = f"{', '.join(STATISTICS)} and percentiles such as p99"
+        raise AwsError("InvalidParameterValue", f"The local cloud knows {known}; the statistic was {name!r}.")
+    rank = max(1, math.ceil(float(name[1:]) / 100 * count))
+    for value in sorted(values):
+        rank -= values[value]
+        if rank <= 0:
+            return value
+    return max(values)
+
+
+def _metric(fields: dict[str, Any]) -> Metric:
+    dimensions = {one["Name"]: one["Value"] for one in fields.get("Dimensions") or []}
+    return Metric(fields["Namespace"], str(fields.get("MetricName") or ""), dimensions)
+
+
+def _period(seconds: Any) -> int:
+    """Return a period in minutes; a metric of AWS has one value a minute, also for shorter periods."""
+    if not seconds or int(seconds) < 1 or (int(seconds) % 60 and int(seconds) not in (1, 5, 10, 20, 30)):
+        raise AwsError(
+            "InvalidParameterValue",
+            f"The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60 seconds; it was {seconds}.",
+        )
+    return max(1, int(seconds) // 60)
+
+
+def _epoch(moment: Any, name: str) -> float:
+    if moment is None:
+        raise AwsError("MissingParameter", f"The parameter {name} is required.")
+    if isinstance(moment, datetime):
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    return float(moment)

@@ -19,12 +19,14 @@ if TYPE_CHECKING:
     from labkit.follow import follow
     from labkit.inbox import inbox
     from labkit.inventory import inventory
+    from labkit.lane import draw_lane
     from labkit.names import name
     from labkit.pipeline import show_pipeline
     from labkit.progress import checkpoint, progress
     from labkit.require import require
     from labkit.settings import choose_settings
     from labkit.synthetic_visits import visits
+    from labkit.take_home import take_home, your_numbers
     from labkit.waiting import wait_until
 
 __version__ = "0.1.0"
@@ -41,6 +43,7 @@ __all__ = [
     "cost_of_visits",
     "deployment_package",
     "doctor",
+    "draw_lane",
     "draw_timeline",
     "follow",
     "inbox",
@@ -51,10 +54,12 @@ __all__ = [
     "require",
     "save_figure",
     "show_pipeline",
+    "take_home",
     "time_scale",
     "visits",
     "wait_until",
     "website_url",
+    "your_numbers",
 ]
 
 # Imported when first used: the local cloud is a part of this package and must start without boto3 and pandas.
@@ -66,6 +71,7 @@ _MODULES = {
     "choose_settings": "settings",
     "connect": "cloud",
     "cost_of_visits": "cost",
+    "draw_lane": "lane",
     "draw_timeline": "display",
     "invoke_url": "endpoints",
     "name": "names",
@@ -75,6 +81,7 @@ _MODULES = {
     "visits": "synthetic_visits",
     "wait_until": "waiting",
     "website_url": "endpoints",
+    "your_numbers": "take_home",
 }
 
 

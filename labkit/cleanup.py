@@ -11,6 +11,7 @@ import boto3
 import pandas as pd
 from botocore.exceptions import ClientError
 
+from labkit import progress_file
 from labkit.cloud import settings
 from labkit.exceptions import LabkitError
 from labkit.inventory import CREATED_AT, PARENTS, TAG, Client, Resource, as_table, everything, resources, tags_of
@@ -61,6 +62,8 @@ def cleanup(*, yes: bool = False, lab_id: str | None = None, timeout: float | No
     later = _delete_all(lab, before, deadline=time.monotonic() + patience, pause=PAUSE[chosen["cloud"]])
     for one in later:
         print(f"AWS itself removes within 48 hours: the unconfirmed {one.kind} {one.name} of {one.parent}")
+    # What is built from now on is new, not as old as what has just gone: the janitor goes by that age.
+    progress_file.change(lambda kept: kept["labs"].pop(f"{chosen['cloud']}/{lab}", None))
     print(f"0 resources left of lab {lab}")
     return as_table(before)
 

@@ -6,6 +6,7 @@ Input:
     ``{"Records": [{"eventName": "INSERT", "dynamodb": {"NewImage": {…typed values…}, "SequenceNumber": …}}]}``.
 Output:
     ``{"batchItemFailures": [{"itemIdentifier": <SequenceNumber>}]}``: where the stream must be read again from.
+    An error when the first record is the unreadable one, since then nothing of the batch is done.
 Env:
     BUCKET_NAME: the data lake.
 Needs:
@@ -41,6 +42,8 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
             partitions[partition_of(visit)].append((sequence_number, visit))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             print(json.dumps({"SequenceNumber": sequence_number, "step": "unreadable", "error": repr(error)}))
+            if record is event["Records"][0]:
+                raise  # nothing is done: as an error it shows in the metrics, and Lambda may cut the batch in two
             failures = [{"itemIdentifier": sequence_number}]
             break  # a stream is read in order: everything from here on comes again
     for partition, records in partitions.items():

@@ -86,3 +86,20 @@ def test_a_stream_image_lands_in_the_partition_of_its_hour_in_utc(load):
 
     assert module.partition_of(module.visit_of(image)) == "visits/year=2026/month=01/day=15/hour=10"
     assert module.partition_of(module.visit_of(elsewhere)) == "visits/year=2026/month=01/day=16/hour=01"
+
+
+def test_an_unreadable_first_record_is_an_error_and_a_later_one_a_place_to_read_from(load):
+    """Lambda halves a batch on an error only; behind written records the sequence number is enough."""
+    module = load("ProductVisitDataLakeHandler")
+    [good] = event("ProductVisitDataLakeHandler")["Records"]
+    image = {**good["dynamodb"]["NewImage"], "TimeOfVisit": {"S": "yesterday"}}
+    bad = {**good, "dynamodb": {**good["dynamodb"], "NewImage": image, "SequenceNumber": "2"}}
+    written = []
+    module.write = lambda partition, records, began: written.append((partition, [number for number, _ in records]))
+
+    with pytest.raises(ValueError, match="Invalid isoformat string: 'yesterday'"):
+        module.lambda_handler({"Records": [bad, good]}, None)
+    response = module.lambda_handler({"Records": [good, bad, good]}, None)
+
+    assert response == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+    assert written == [("visits/year=2026/month=01/day=15/hour=10", [good["dynamodb"]["SequenceNumber"]])]

@@ -3,12 +3,13 @@ PYTHON ?= python3
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: install run test lab bench lint lock
+.PHONY: install run test test-all lab bench lint lock
 
 install: .venv/installed
 run: install      ; @$(BIN)/labkit run
 lab: install      ; @$(BIN)/labkit lab
-test: .venv/dev   ; @$(BIN)/python -m pytest
+test: .venv/dev   ; @$(BIN)/python -m pytest -m "not all_runs"
+test-all: .venv/dev ; @$(BIN)/python -m pytest
 bench: .venv/dev  ; @$(BIN)/labkit bench --peer ministack
 lint: .venv/dev   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from labkit import local_process
+from labkit import course, local_process
 from labkit.exceptions import LabkitError
 
 COULD_NOT_START = 2
@@ -139,28 +139,36 @@ def run(
     junit: Annotated[Path | None, typer.Option(help="write JUnit XML to this file")] = None,
     timeout: Annotated[int, typer.Option(help="longest time for one cell, in seconds")] = 120,
     parameter: Annotated[list[str] | None, typer.Option("--parameter", "-p", help="NAME=VALUE")] = None,
+    solved: Annotated[bool, typer.Option("--solved", help="put the solutions in; a wrong one fails")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="remove everything of the lab first")] = False,
 ) -> None:
     """Run notebooks headless; exit 0 all passed, 1 one failed, 2 could not start."""
-    from labkit import notebook_run
+    from labkit import notebook_run, run_report
 
     parameters = {"LAB_ID": lab_id, "SIZE": size, **_pairs(parameter or [])}
-    notebook_run.check_parameters(parameters)
-    chosen = notebook_run.find_notebooks(_notebooks(), notebooks or [])
     os.environ["LABKIT_STATE_DIR"] = str(local_process.state_dir())
     ran_before = local_process.find() is not None
-    if parameters.get("CLOUD", "local") == "local":
-        local_process.start()
     try:
-        results = notebook_run.run_notebooks(chosen, out=out, parameters=parameters, timeout=timeout)
+        notebook_run.check_parameters(parameters)
+        chosen = notebook_run.find_notebooks(course.notebooks_folder(), notebooks or [])
+        if parameters.get("CLOUD", os.environ.get("LABKIT_CLOUD", "local")) == "local":
+            local_process.start()
+        if fresh:
+            notebook_run.remove_lab(parameters)
+    except LabkitError as error:
+        print(f"labkit: {error}", file=sys.stderr)
+        raise typer.Exit(COULD_NOT_START) from error
+    try:
+        results = notebook_run.run_notebooks(chosen, out=out, parameters=parameters, timeout=timeout, solved=solved)
     finally:
         if not ran_before:
             local_process.stop()  # who starts it ends it
-    notebook_run.print_table(results, out)
-    (out / "results.json").write_text(json.dumps(notebook_run.as_facts(results), indent=2), encoding="utf-8")
+    run_report.print_table(results, out)
+    (out / "results.json").write_text(json.dumps(run_report.as_facts(results), indent=2), encoding="utf-8")
     if junit:
-        notebook_run.write_junit(results, junit)
-    print(notebook_run.last_line(results))
-    raise typer.Exit(notebook_run.exit_code(results))
+        run_report.write_junit(results, junit)
+    print(run_report.last_line(results))
+    raise typer.Exit(run_report.exit_code(results))
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
@@ -171,14 +179,6 @@ def _pairs(texts: list[str]) -> dict[str, str]:
             raise LabkitError(f"--parameter takes NAME=VALUE, not {text!r}")
         pairs[name] = value
     return pairs
-
-
-def _notebooks() -> Path:
-    here = Path.cwd()
-    for folder in (here, *here.parents, Path(__file__).parent.parent):
-        if (folder / "notebooks").is_dir():
-            return folder / "notebooks"
-    raise LabkitError("there is no folder notebooks here or above; go into the checkout of labkit")
 
 
 @app.command()
@@ -210,9 +210,9 @@ def notebook_first() -> Path:
     """Return the notebook that a learner opens first."""
     from labkit.notebook_run import find_notebooks
 
-    found = find_notebooks(_notebooks(), [])
+    found = find_notebooks(course.notebooks_folder(), [])
     if not found:
-        raise LabkitError(f"there is no notebook in {_notebooks()}")
+        raise LabkitError(f"there is no notebook in {course.notebooks_folder()}")
     return found[0]
 
 

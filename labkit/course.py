@@ -63,8 +63,21 @@ def notebooks_folder() -> Path:
 def notebooks() -> dict[str, Notebook]:
     """Return the notebooks that exist, by number and in order."""
     files = sorted(notebooks_folder().glob("[0-9][0-9]_*.ipynb"))
-    originals = [path for path in files if not re.search(r"-mine-\d+$", path.stem)]
-    return {path.name[:2]: _read(path, path.stat().st_mtime_ns) for path in originals}
+    return {path.name[:2]: read(path) for path in files if not is_own_copy(path)}
+
+
+def is_own_copy(path: Path) -> bool:
+    """Whether a file is what ``labkit restore`` kept of a learner's notebook."""
+    return bool(re.search(r"-mine-\d+$", path.stem))
+
+
+def read(path: Path) -> Notebook:
+    """Read a notebook's file; again only when it has changed.
+
+    Raises:
+        LabkitError: It is no notebook.
+    """
+    return _read(path, path.stat().st_mtime_ns)
 
 
 def notebook(number: str) -> Notebook:

@@ -3,39 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
+import subprocess
 import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
-from xml.etree import ElementTree
 
+from labkit import course, exercises, progress_file
+from labkit.course import is_own_copy
 from labkit.exceptions import LabkitError
+from labkit.run_report import NotebookResult
+from labkit.settings import resolve_settings
 
 PARAMETERS = ("LAB_ID", "REGION", "CLOUD", "EMAIL", "SIZE")
-
-
-@dataclass(frozen=True, slots=True)
-class NotebookResult:
-    """How one notebook ran. *error* is empty when it passed; *cell* counts from 1."""
-
-    notebook: str
-    cells: int
-    seconds: float
-    error: str = ""
-    cell: int = 0
-    source: str = ""
-    budget: float = 0.0
-
-    @property
-    def passed(self) -> bool:
-        """Whether every cell ran."""
-        return not self.error
 
 
 def find_notebooks(folder: Path, wanted: list[str]) -> list[Path]:
@@ -44,10 +30,10 @@ def find_notebooks(folder: Path, wanted: list[str]) -> list[Path]:
     Raises:
         LabkitError: A wanted notebook does not exist; the message lists those that do.
     """
-    available = sorted(folder.glob("[0-9][0-9]_*.ipynb"))
+    available = [path for path in sorted(folder.glob("[0-9][0-9]_*.ipynb")) if not is_own_copy(path)]
     if not wanted:
         return available
-    chosen = []
+    chosen: list[Path] = []
     for name in wanted:
         found = [path for path in available if path.stem == name or path.stem.split("_")[0] == name]
         if not found:
@@ -55,31 +41,59 @@ def find_notebooks(folder: Path, wanted: list[str]) -> list[Path]:
                 f"there is no notebook {name!r} in {folder}; "
                 f"choose from: {', '.join(path.stem for path in available) or 'none at all'}"
             )
-        chosen += found
-    return chosen
+        chosen += [path for path in found if path not in chosen]
+    return sorted(chosen)
 
 
 def check_parameters(parameters: Mapping[str, str]) -> None:
     """Refuse a parameter that no notebook has: papermill would only warn, and run with the default.
 
+    A value that cannot work is refused as well, before anything has started.
+
     Raises:
-        LabkitError: The message names the unknown parameter and the known ones.
+        LabkitError: The message names the unknown parameter and the known ones, or the value and what is allowed.
     """
     unknown = sorted(set(parameters) - set(PARAMETERS))
     if unknown:
         raise LabkitError(f"no notebook has a parameter {unknown[0]!r}; they have: {', '.join(PARAMETERS)}")
+    resolve_settings({name.lower(): value for name, value in parameters.items()})
+
+
+def remove_lab(parameters: Mapping[str, str]) -> None:
+    """Remove everything of the lab that a run is about to use.
+
+    Raises:
+        LabkitError: Something is left.
+    """
+    own = {f"LABKIT_{name}": value for name, value in parameters.items()}
+    command = [sys.executable, "-m", "labkit.cli", "cleanup", "--yes"]
+    done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise LabkitError(f"--fresh could not remove the lab: {(done.stderr or done.stdout).strip()}")
 
 
 def run_notebooks(
-    notebooks: list[Path], *, out: Path, parameters: Mapping[str, str], timeout: int = 120
+    notebooks: list[Path],
+    *,
+    out: Path,
+    parameters: Mapping[str, str],
+    timeout: int = 120,
+    solved: bool = False,
+    built: Sequence[str] = (),
+    html: bool = True,
 ) -> list[NotebookResult]:
     """Execute *notebooks* in order; write each executed copy and its HTML into *out*, the failing ones too.
+
+    What a notebook needs and no earlier one of the run has built is caught up with before it.
 
     Args:
         notebooks: Files to run.
         out: Folder for ``NN_name.ipynb`` and ``NN_name.html``; made where missing.
         parameters: Values for the parameters cell.
         timeout: Longest time for one cell, in seconds.
+        solved: Run with every solution in place of its stub; a check that is not correct fails then.
+        built: Notebooks that this lab has run already, such as ``["03"]``: nobody catches up with them.
+        html: Whether to write the HTML as well.
 
     Returns:
         One result per notebook; a failure does not keep the later ones from running.
@@ -90,29 +104,84 @@ def run_notebooks(
     check_parameters(parameters)
     out.mkdir(parents=True, exist_ok=True)
     interactive = sys.stderr.isatty()
-    results = []
-    for number, notebook in enumerate(notebooks, 1):
-        if not interactive:
-            print(f"[{number}/{len(notebooks)}] {notebook.stem} …", flush=True)
-        result = _run_one(notebook, out / notebook.name, parameters, timeout, interactive)
-        results.append(result)
-        if not interactive:
-            print(f"[{number}/{len(notebooks)}] {notebook.stem} {_word(result)} in {result.seconds:.1f} s", flush=True)
+    results: list[NotebookResult] = []
+    with _run_environment(out, solved=solved) as facts:
+        for number, notebook in enumerate(notebooks, 1):
+            if not interactive:
+                print(f"[{number}/{len(notebooks)}] {notebook.stem} …", flush=True)
+            failed = _catch_up(notebook, [*built, *(one.notebook[:2] for one in results if one.passed)], parameters)
+            result = failed or _run_one(notebook, out / notebook.name, parameters, timeout, solved)
+            if html and (out / notebook.name).exists():
+                _write_html(out / notebook.name)
+            result = dataclasses.replace(result, facts=_facts_of(facts, notebook.name[:2]))
+            results.append(result)
+            if not interactive:
+                word = f"{result.word} in {result.seconds:.1f} s{result.overrun}"
+                print(f"[{number}/{len(notebooks)}] {notebook.stem} {word}", flush=True)
     return results
 
 
+@contextlib.contextmanager
+def _run_environment(out: Path, *, solved: bool) -> Iterator[Path]:
+    """Let kernels keep their progress and facts in *out*, not in the learner's own file; be strict when *solved*."""
+    facts = out / "facts.jsonl"
+    facts.unlink(missing_ok=True)
+    own = {"LABKIT_PROGRESS": out / "progress.json", "LABKIT_FACTS": facts, "LABKIT_BUILD": out}
+    settings = {name: str(path.absolute()) for name, path in own.items()} | {"LABKIT_STRICT": "1" if solved else ""}
+    before = {name: os.environ.get(name) for name in settings}
+    os.environ |= settings
+    try:
+        progress_file.forget_outcomes()
+        yield facts
+    finally:
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ |= {name: value} if value is not None else {}
+        facts.unlink(missing_ok=True)
+
+
+def _facts_of(facts: Path, number: str) -> dict[str, Any]:
+    if not facts.exists():
+        return {}
+    lines = [json.loads(line) for line in facts.read_text(encoding="utf-8").splitlines()]
+    return {key: value for line in lines if line["notebook"] == number for key, value in line["facts"].items()}
+
+
+def _catch_up(notebook: Path, built: list[str], parameters: Mapping[str, str]) -> NotebookResult | None:
+    """Build what *notebook* needs and the run has not built; return a result only when that failed."""
+    try:
+        missing = set(course.needed_by(course.read(notebook).needs)) - set(built)
+        if not missing:
+            return None
+        print(f"      catching up with {', '.join(sorted(missing))} first …", flush=True)
+        command = [sys.executable, "-m", "labkit.cli", "catch-up", notebook.name[:2]]
+        own = {f"LABKIT_{name}": value for name, value in parameters.items()}
+        own["LABKIT_NOTEBOOKS"] = str(notebook.parent.absolute())
+        done = subprocess.run(command, env=os.environ | own, capture_output=True, text=True, check=False)
+    except LabkitError as error:
+        return NotebookResult(notebook.stem, 0, 0.0, str(error))
+    if done.returncode == 0:
+        return None
+    return NotebookResult(notebook.stem, 0, 0.0, (done.stderr or done.stdout).strip().removeprefix("labkit: "))
+
+
 def _run_one(
-    notebook: Path, executed: Path, parameters: Mapping[str, str], timeout: int, interactive: bool
+    notebook: Path, executed: Path, parameters: Mapping[str, str], timeout: int, solved: bool
 ) -> NotebookResult:
     import papermill
 
+    interactive = sys.stderr.isatty()
+    source_file = notebook
+    if solved:
+        source_file = executed.with_suffix(".solved.ipynb")
+        source_file.write_text(json.dumps(exercises.solved(exercises.read_notebook(notebook))), encoding="utf-8")
     started = time.perf_counter()
     error, cell, source = "", 0, ""
     with warnings.catch_warnings(), _kernel_log(executed.parent / "kernel.log") as terminal:
         warnings.simplefilter("ignore")
         try:
             papermill.execute_notebook(
-                str(notebook),
+                str(source_file),
                 str(executed),
                 parameters=dict(parameters),
                 progress_bar={"desc": notebook.stem, "leave": False, "file": terminal} if interactive else False,
@@ -120,14 +189,21 @@ def _run_one(
                 cwd=str(notebook.parent),
             )
         except papermill.PapermillExecutionError as failure:
-            error, cell, source = f"{failure.ename}: {failure.evalue}", failure.cell_index + 1, failure.source
+            error, source = f"{failure.ename}: {failure.evalue}", failure.source
+            cell = _position(failure.cell_index, executed)
         except Exception as failure:  # a cell that takes too long, a kernel that dies
             error = "".join(traceback.format_exception_only(failure)).strip()
     seconds = time.perf_counter() - started
+    if solved:
+        source_file.unlink()
     cells, budget = _facts(executed if executed.exists() else notebook)
-    if executed.exists():
-        _write_html(executed)
     return NotebookResult(notebook.stem, cells, seconds, error, cell, source, budget)
+
+
+def _position(index: int, executed: Path) -> int:
+    """Return a cell's place in the notebook as committed, from 1: papermill adds a cell with the parameters."""
+    cells = json.loads(executed.read_text(encoding="utf-8"))["cells"][: index + 1]
+    return sum("injected-parameters" not in cell["metadata"].get("tags", ()) for cell in cells)
 
 
 def _facts(notebook: Path) -> tuple[int, float]:
@@ -159,70 +235,3 @@ def _write_html(executed: Path) -> None:
         setattr(exporter, script, "")  # the page must open without a network
     body, _ = exporter.from_filename(str(executed))
     executed.with_suffix(".html").write_text(body, encoding="utf-8")
-
-
-def print_table(results: list[NotebookResult], out: Path) -> None:
-    """Print one row per notebook, then the failing cells and where the reports are."""
-    from rich.console import Console
-    from rich.table import Table
-
-    console = Console(soft_wrap=True)
-    table = Table("notebook", "cells", "seconds", "result")
-    for result in results:
-        over = f" (budget {result.budget:g} s)" if 0 < result.budget < result.seconds else ""
-        table.add_row(result.notebook, str(result.cells), f"{result.seconds:.1f}{over}", _word(result))
-    console.print(table)
-    for result in results:
-        if not result.passed:
-            where = f"cell {result.cell}" if result.cell else "no single cell"
-            console.print(f"\n{result.notebook}, {where}:", style="bold")
-            console.print(result.source or "", markup=False, highlight=False)
-            console.print(result.error, markup=False, highlight=False)
-    print(f"\nExecuted notebooks and HTML pages: {out}/")
-
-
-def _word(result: NotebookResult) -> str:
-    return "passed" if result.passed else "FAILED"
-
-
-def write_junit(results: list[NotebookResult], path: Path) -> None:
-    """Write the results as JUnit XML, one test case per notebook."""
-    suite = ElementTree.Element(
-        "testsuite",
-        name="notebooks",
-        tests=str(len(results)),
-        failures=str(sum(not result.passed for result in results)),
-        time=f"{sum(result.seconds for result in results):.3f}",
-    )
-    for result in results:
-        case = ElementTree.SubElement(
-            suite, "testcase", classname="notebooks", name=result.notebook, time=f"{result.seconds:.3f}"
-        )
-        if not result.passed:
-            failure = ElementTree.SubElement(case, "failure", message=result.error.splitlines()[0])
-            failure.text = f"cell {result.cell}\n{result.source}\n{result.error}"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    ElementTree.ElementTree(suite).write(path, encoding="utf-8", xml_declaration=True)
-
-
-def exit_code(results: list[NotebookResult]) -> int:
-    """Return 0 when all passed, 1 when one failed, 2 when there was nothing to run."""
-    if not results:
-        return 2
-    return 0 if all(result.passed for result in results) else 1
-
-
-def last_line(results: list[NotebookResult]) -> str:
-    """Return the sentence a stranger should read last."""
-    failed = next((result for result in results if not result.passed), None)
-    if failed:
-        return f"FAILED: {failed.notebook}, cell {failed.cell}: {failed.error.splitlines()[0]}"
-    return f"{len(results)} of {len(results)} notebooks passed in {sum(result.seconds for result in results):.1f} s"
-
-
-def as_facts(results: list[NotebookResult]) -> list[dict[str, Any]]:
-    """Return the results as plain dicts, for ``results.json``."""
-    return [
-        {"notebook": r.notebook, "cells": r.cells, "seconds": round(r.seconds, 2), "passed": r.passed, "error": r.error}
-        for r in results
-    ]

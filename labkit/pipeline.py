@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -137,4 +138,6 @@ def _display(figure: Any, words: str) -> None:
         figure.savefig(picture, format="png", dpi=72)
         encoded = base64.b64encode(picture.getvalue()).decode()
         alternative = words.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace("\n", " ")
-        display(HTML(f'<img alt="{alternative}" style="max-width:100%" src="data:image/png;base64,{encoded}">'))
+        show: Callable[[Any], None] = display
+        html: Callable[[str], Any] = HTML
+        show(html(f'<img alt="{alternative}" style="max-width:100%" src="data:image/png;base64,{encoded}">'))

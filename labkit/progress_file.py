@@ -20,8 +20,8 @@ Progress = dict[str, dict[str, Any]]
 
 
 def path() -> Path:
-    """Return where the file is."""
-    return local_process.state_dir() / "progress.json"
+    """Return where the file is; a headless run keeps its own, which ``LABKIT_PROGRESS`` names."""
+    return Path(os.environ.get("LABKIT_PROGRESS") or local_process.state_dir() / "progress.json")
 
 
 def read() -> Progress:
@@ -73,3 +73,13 @@ def created_at(lab: str) -> str:
 def now() -> str:
     """Return the time as AWS writes it: ISO 8601, UTC."""
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+
+
+def forget_outcomes() -> None:
+    """Forget what was done and solved, but not what was built, nor since when a lab exists."""
+
+    def edit(content: Progress) -> None:
+        for number, entry in content["notebooks"].items():
+            content["notebooks"][number] = {key: value for key, value in entry.items() if key == "built"}
+
+    change(edit)

@@ -30,7 +30,10 @@ class Headers:
 
 @dataclass(slots=True)
 class HttpRequest:
-    """One request as it arrived. *path* and *query* are raw, that is, still percent-encoded."""
+    """One request as it arrived. *path* and *query* are raw, that is, still percent-encoded.
+
+    *moto_request* is moto's form of it, once it was needed, so that it is made only once.
+    """
 
     method: str
     path: str
@@ -38,6 +41,7 @@ class HttpRequest:
     headers: Headers
     body: bytes = b""
     source_ip: str = "127.0.0.1"
+    moto_request: Any = None
 
     @property
     def host(self) -> str:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+WRITING = 0.05
+
 
 class Events:
     """Emit an event once; it becomes a log line and reaches everybody who watches.
@@ -23,6 +25,7 @@ class Events:
         self._watchers: list[asyncio.Queue[dict[str, Any]]] = []
         self._recent: deque[str] = deque(maxlen=backlog)
         self._backlog = backlog
+        self._unwritten: list[str] = []
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Tell of something that happened: *kind* such as ``"api"``, and fields that JSON can hold."""
@@ -37,8 +40,18 @@ class Events:
 
     def _write(self, line: str) -> None:
         self._recent.append(line)
+        self._unwritten.append(line)
+        if len(self._unwritten) == 1:
+            try:
+                asyncio.get_running_loop().call_later(WRITING, self.flush)
+            except RuntimeError:  # no loop runs: at the start, at the end and in tests
+                self.flush()
+
+    def flush(self) -> None:
+        """Write what was not written yet; many lines cost hardly more than one."""
+        lines, self._unwritten = self._unwritten, []
         try:
-            self._log.write(line + "\n")
+            self._log.write("".join(f"{line}\n" for line in lines))
             self._log.flush()
         except (OSError, ValueError):  # a full disk or a closed terminal must not stop the cloud
             pass

@@ -14,9 +14,10 @@ from typing import Any
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller
 from labkit.local.clock import Clock
 from labkit.local.iam_actions import action_of, resources_of
-from labkit.local.policy import allows_principal, evaluate
+from labkit.local.policy import Decision, allows_principal, evaluate
 
 LIFETIME = 3600
+MOST_DECISIONS = 4096
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 SHORT_CODE = frozenset({"sqs", "s3", "sts", "iam", "cloudwatch"})
 
@@ -52,6 +53,7 @@ class Iam:
         )
         self._sessions: dict[str, tuple[RoleCredentials, Caller]] = {}
         self._policies: dict[str, list[dict[str, Any]]] = {}
+        self._decisions: dict[tuple[str, str, str], Decision] = {}
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -148,6 +150,7 @@ class Iam:
             keys = RoleCredentials(**one["keys"])
             self._sessions[keys.access_key_id] = (keys, Caller(**one["caller"]))
         self._policies.clear()
+        self._decisions.clear()
 
     # --- Judgement ----------------------------------------------------------------------------------------------------
 
@@ -160,15 +163,24 @@ class Iam:
         if call.caller.kind == "administrator" or call.service == "sts":
             return
         action = action_of(call)
-        documents = await self._documents(call.caller.role_arn)
         for resource in resources_of(call):
-            decision = evaluate(documents, action, resource)
+            decision = await self._decide(call.caller.role_arn, action, resource)
             if decision != "allow":
                 raise _denied(call, action, resource, decision)
 
     async def role_can(self, role_arn: str, action: str, resource: str) -> bool:
         """Whether the policies of a role allow an action."""
-        return evaluate(await self._documents(role_arn), action, resource) == "allow"
+        return await self._decide(role_arn, action, resource) == "allow"
+
+    async def _decide(self, role_arn: str, action: str, resource: str) -> Decision:
+        """Decide by the policies of a role, and remember it: a function asks the same again and again."""
+        question = (role_arn, action, resource)
+        if question not in self._decisions:
+            decision = evaluate(await self._documents(role_arn), action, resource)
+            if len(self._decisions) >= MOST_DECISIONS:
+                self._decisions.clear()
+            self._decisions[question] = decision
+        return self._decisions[question]
 
     async def trusts(self, role_arn: str, service: str) -> bool:
         """Whether a role exists and its trust policy lets *service* (``"lambda.amazonaws.com"``) wear it."""
@@ -190,6 +202,7 @@ class Iam:
     def policies_changed(self) -> None:
         """Read policies anew: something in IAM was written."""
         self._policies.clear()
+        self._decisions.clear()
 
 
 def _denied(call: ApiCall, action: str, resource: str, decision: str) -> AwsError:

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +17,7 @@ from xml.sax.saxutils import escape
 from labkit.local.api_call import ApiCall, AwsError, HttpResponse
 
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
+PLAIN = re.compile(r"[A-Za-z0-9_.~*-]*")
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -103,7 +106,16 @@ def _content(one: Any, encoded: bool) -> str:
 
 
 def _text(text: str, encoded: bool) -> str:
-    return quote(text, safe="/-_.~*") if encoded else text
+    """Return *text* as the client asked for it; the folders of a page's keys are mostly the same."""
+    if not encoded:
+        return text
+    folder, slash, name = text.rpartition("/")
+    return _quoted(folder) + slash + (name if PLAIN.fullmatch(name) else quote(name, safe="-_.~*"))
+
+
+@functools.lru_cache(maxsize=1024)
+def _quoted(folder: str) -> str:
+    return quote(folder, safe="/-_.~*")
 
 
 def _after(token: str) -> str:

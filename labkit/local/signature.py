@@ -154,6 +154,7 @@ def _check_time(timestamp: str, now: float, service: str, date: str) -> None:
         raise AwsError(code, "Signature expired: the clock of the caller and this one differ too much.", 403)
 
 
+@functools.lru_cache(maxsize=64)  # those who call in the same second say the same
 def _epoch(timestamp: str, service: str) -> float:
     try:
         return datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC).timestamp()

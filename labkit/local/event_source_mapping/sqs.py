@@ -21,6 +21,7 @@ FIRST_BATCHES = 5
 MOST_BATCHES = 1000
 MORE_PER_MINUTE = 300
 LONG_POLL = 3600.0
+FILLING = 0.06
 
 
 class Queues(Protocol):
@@ -56,6 +57,7 @@ class SqsPoller:
         self._freed = asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
         self._failures = 0
+        self._crowded = False
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -88,12 +90,19 @@ class SqsPoller:
         self._freed.set()
 
     async def _receive(self, arn: str) -> list[Any]:
-        """Receive one batch: what is there at once, or what comes within the batching window."""
+        """Receive one batch: what is there at once, or what comes within the batching window.
+
+        While messages come faster than one at a time, a batch gets FILLING seconds to fill even without a window, as
+        Lambda's own pollers collect what several receive calls bring: a few full batches cost less than many small
+        ones. A lone message never waits.
+        """
         size, window = self._mapping["BatchSize"], self._mapping["MaximumBatchingWindowInSeconds"]
         messages = await self._queues.receive_from(arn, max_messages=size, wait_seconds=LONG_POLL)
-        deadline = time.monotonic() + window
+        self._crowded = self._crowded or len(messages) > 1
+        deadline = time.monotonic() + max(window, FILLING if self._crowded else 0)
         while messages and len(messages) < size and (left := deadline - time.monotonic()) > 0:
             messages += await self._queues.receive_from(arn, max_messages=size - len(messages), wait_seconds=left)
+        self._crowded = len(messages) > 1
         return messages
 
     async def _process(self, arn: str, messages: list[Any]) -> None:

@@ -15,6 +15,8 @@ from typing import Any, Protocol
 from labkit.local.event_source_mapping.filters import compile_filters, passes
 from labkit.local.event_source_mapping.stream_batch import Record, StreamBatches, StreamKind, Surroundings
 
+FILLING = 0.1
+
 
 class Streams(Protocol):
     """What a poller needs of a service with streams; a position counts a shard's records from 0."""
@@ -84,6 +86,7 @@ class _Lane:
         self._streams, self._kind, self._batches, self._stopping = streams, kind, batches, stopping
         self._filters = compile_filters(mapping.get("FilterCriteria"))
         self.written = asyncio.Event()
+        self._crowded = False
 
     async def step(self) -> None:
         """Process the next batch, or sleep until something is written.
@@ -101,10 +104,16 @@ class _Lane:
             positions[self._number] = position
 
     async def _next_batch(self, position: int) -> tuple[list[Record], int]:
+        """Collect what is there at once, or what comes within the batching window.
+
+        While records come faster than one at a time, a batch gets FILLING seconds to fill even without a window: AWS
+        reads a shard four times a second and so finds several together. A lone record never waits.
+        """
         size, window = self._mapping["BatchSize"], self._mapping["MaximumBatchingWindowInSeconds"]
         batch: list[Record] = []
         position = await self._collect(batch, position, size)
-        deadline = time.monotonic() + window
+        self._crowded = self._crowded or len(batch) > 1
+        deadline = time.monotonic() + max(window, FILLING if self._crowded else 0)
         while 0 < len(batch) < size and (left := deadline - time.monotonic()) > 0 and not self._stopping.is_set():
             try:
                 await asyncio.wait_for(self.written.wait(), left)
@@ -112,6 +121,7 @@ class _Lane:
                 break
             self.written.clear()
             position = await self._collect(batch, position, size)
+        self._crowded = len(batch) > 1
         return batch, position
 
     async def _collect(self, batch: list[Record], position: int, size: int) -> int:

@@ -9,12 +9,12 @@ import asyncio
 import importlib.util
 import json
 import os
+import subprocess
 import sys
 import time
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import psutil
 
@@ -49,13 +49,10 @@ class Environment:
         self.idle_since = time.monotonic()
         self.invocations = 0
         self._variables, self._task_root = variables, task_root
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self._api = RuntimeApi()
-        self._output: list[tuple[int, str]] = []
-        self._marks: dict[str, asyncio.Event] = {}
-        self._pump: asyncio.Task[None] | None = None
-        self._ended: asyncio.Task[int] | None = None
         self._init_duration = 0.0
+        self._max_memory = 0
 
     @property
     def pid(self) -> int:
@@ -65,21 +62,18 @@ class Environment:
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return self._process is not None and self._process.returncode is None
+        return self._process is not None and self._process.status is None
 
     async def start(self) -> None:
         """Start the process and wait until its runtime is initialised, or has failed to be."""
         started = time.perf_counter()
-        address = await self._api.listen()
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-I", "-S", str(WORKER), _site_packages(),
-            cwd=self._task_root, env={**self._variables, "AWS_LAMBDA_RUNTIME_API": address},
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-            limit=LONGEST_LINE,
+        variables = {**self._variables, "AWS_LAMBDA_RUNTIME_API": await self._api.listen()}
+        _, process = await asyncio.get_running_loop().subprocess_exec(
+            Process, sys.executable, "-I", "-S", str(WORKER), _site_packages(), cwd=self._task_root, env=variables,
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
-        self._pump = asyncio.create_task(self._read_output(self._process))
-        self._ended = asyncio.create_task(self._process.wait())
-        awaited: set[asyncio.Future[Any]] = {self._api.initialised, self._ended}
+        self._process = process
+        awaited: set[asyncio.Future[Any]] = {self._api.initialised, process.ended}
         await asyncio.wait(awaited, timeout=INIT_LIMIT, return_when=asyncio.FIRST_COMPLETED)
         self._init_duration = (time.perf_counter() - started) * 1000
 
@@ -89,28 +83,28 @@ class Environment:
         self.invocations += 1
         failed = await self._init_failure(invocation)
         if failed:
-            return self._outcome(invocation, failed[0], failed[1], 0.0, init_duration=init_duration)
+            return self._outcome(failed[0], failed[1], 0.0, init_duration)
+        process = self._process
+        assert process is not None
         started = time.perf_counter()
-        mark = self._marks[invocation.request_id] = asyncio.Event()
+        process.begin(invocation)
+        timer = asyncio.get_running_loop().call_later(timeout, invocation.give_up)
         self._api.offer(invocation)
-        assert self._ended is not None
-        awaited: set[asyncio.Future[Any]] = {invocation.result, self._ended}
-        await asyncio.wait(awaited, timeout=timeout, return_when=asyncio.FIRST_COMPLETED)
+        result = await invocation.result
+        timer.cancel()
         duration = (time.perf_counter() - started) * 1000
-        if invocation.result.done():
-            payload, error_type = invocation.result.result()
-            await _within(mark.wait(), 0.5)
-            del self._marks[invocation.request_id]
-            return self._outcome(invocation, payload, error_type, duration, init_duration=init_duration)
-        memory = self._memory()
-        if self._ended.done():
-            payload, error_type, status = _exit_error(invocation, self._ended.result())
+        if result is not None:
+            await process.output_of(invocation)
+            return self._outcome(*result, duration, init_duration)
+        self._measure_memory()
+        if process.status is not None:
+            payload, error_type, status = _exit_error(invocation, process.status)
         else:
             text = f"RequestId: {invocation.request_id} Error: Task timed out after {timeout:.2f} seconds"
             payload, error_type, status = _error("Sandbox.Timedout", text), "Sandbox.Timedout", "timeout"
             duration = timeout * 1000
         await self.end()
-        outcome = self._outcome(invocation, payload, error_type, duration, init_duration=init_duration, memory=memory)
+        outcome = self._outcome(payload, error_type, duration, init_duration)
         outcome.status = status
         return outcome
 
@@ -121,7 +115,7 @@ class Environment:
                 return None
             await self.end()
             return failure, str(json.loads(failure).get("errorType", "Runtime.InitError"))
-        status = self._ended.result() if self._ended and self._ended.done() else None
+        status = self._process.status if self._process else None
         await self.end()
         if status is None:
             text = f"RequestId: {invocation.request_id} Error: Init timed out after {INIT_LIMIT:.2f} seconds"
@@ -129,56 +123,116 @@ class Environment:
         payload, error_type, _ = _exit_error(invocation, status)
         return payload, error_type
 
-    def _outcome(
-        self,
-        invocation: Invocation,
-        payload: bytes,
-        error_type: str,
-        duration: float,
-        *,
-        init_duration: float | None,
-        memory: int | None = None,
-    ) -> Outcome:
-        output, self._output = self._output, []
-        memory = self._memory() if memory is None else memory
-        return Outcome(payload, error_type, duration, init_duration, memory, "", output, self.alive)
+    def _outcome(self, payload: bytes, error_type: str, duration: float, init_duration: float | None) -> Outcome:
+        output = self._process.take_output() if self._process else []
+        self._measure_memory()
+        return Outcome(payload, error_type, duration, init_duration, self._max_memory, "", output, self.alive)
 
-    def _memory(self) -> int:
-        try:
-            return int(psutil.Process(self.pid).memory_info().rss / 2**20)
-        except psutil.Error:
-            return 0
-
-    async def _read_output(self, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None
-        while True:
-            try:
-                line = await process.stdout.readline()
-            except ValueError:  # a line longer than LONGEST_LINE: its beginning is dropped, the rest goes on
-                continue
-            if not line:
-                break
-            if line.startswith(b"\x01"):
-                if mark := self._marks.get(line[1:-1].decode()):
-                    mark.set()
-                continue
-            text = line.decode("utf-8", "replace").rstrip("\r\n").replace("\0", "\n")
-            self._output.append((int(time.time() * 1000), text + "\n"))
+    def _measure_memory(self) -> None:
+        if self._process and self.alive:
+            self._max_memory = max(self._max_memory, self._process.memory())
 
     async def end(self) -> None:
         """Kill the process, read what it still wrote, and stop listening."""
         self._api.close()
-        if self._process is None:
-            return
-        if self._process.returncode is None:
+        if self._process is not None:
+            await self._process.kill()
+
+
+class Process(asyncio.SubprocessProtocol):
+    """The operating-system process: its output, line by line, and its end."""
+
+    def __init__(self) -> None:
+        self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.status: int | None = None
+        self._output: list[tuple[int, str]] = []
+        self._rest = b""
+        self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._mark = b""
+        self._running: Invocation | None = None
+        self._closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the way to the process."""
+        self._transport = cast("asyncio.SubprocessTransport", transport)  # uvloop's is none by inheritance
+        self.pid = self._transport.get_pid()
+        try:
+            self._measured = psutil.Process(self.pid)
+        except psutil.NoSuchProcess:  # it ended at once
+            self._measured = psutil.Process()
+
+    def begin(self, invocation: Invocation) -> None:
+        """Expect the output of *invocation*, which gets no answer if the process ends."""
+        self._running = invocation
+        self._mark = b"\x01" + invocation.request_id.encode()
+        self._complete = asyncio.get_running_loop().create_future()
+        if self.status is not None:
+            invocation.give_up()
+
+    async def output_of(self, invocation: Invocation) -> None:
+        """Wait a moment until all that *invocation* wrote is here: output and answer come by different ways."""
+        self._running = None
+        if not self._complete.done():
+            await _within(self._complete, 0.5)
+
+    def take_output(self) -> list[tuple[int, str]]:
+        """Return the log events since the last time, each with its epoch milliseconds."""
+        output, self._output = self._output, []
+        return output
+
+    def memory(self) -> int:
+        """Return the resident memory in MiB, 0 when it cannot be told."""
+        try:
+            return int(self._measured.memory_info().rss / 2**20)
+        except psutil.Error:
+            return 0
+
+    def pipe_data_received(self, fd: int, data: bytes) -> None:
+        """Take output; a line longer than LONGEST_LINE is cut into pieces."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        now = int(time.time() * 1000)
+        for line in lines:
+            if not line.startswith(b"\x01"):
+                self._take(line, now)
+            elif line == self._mark and not self._complete.done():
+                self._complete.set_result(None)
+        if len(self._rest) > LONGEST_LINE:
+            self._take(self._rest, now)
+            self._rest = b""
+
+    def _take(self, line: bytes, now: int) -> None:
+        text = line.decode("utf-8", "replace").rstrip("\r").replace("\0", "\n")
+        self._output.append((now, text + "\n"))
+
+    def pipe_connection_lost(self, fd: int, exc: Exception | None) -> None:
+        """Take what stands on an unfinished last line."""
+        if fd == 1 and self._rest:
+            self._take(self._rest, int(time.time() * 1000))
+            self._rest = b""
+
+    def process_exited(self) -> None:
+        """Tell who waits."""
+        self.status = self._transport.get_returncode()
+        if not self.ended.done():
+            self.ended.set_result(None)
+        if self._running:
+            self._running.give_up()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Know that everything was read."""
+        if not self._closed.done():
+            self._closed.set_result(None)
+
+    async def kill(self) -> None:
+        """Kill the process and read what it still wrote; its own children may hold the pipe open."""
+        if self.status is None:
             try:
-                self._process.kill()
+                self._transport.kill()
             except ProcessLookupError:
                 pass
-        await _within(self._process.wait(), 1)
-        if self._pump:
-            await _within(asyncio.shield(self._pump), 0.2)
-            self._pump.cancel()
+        await _within(self.ended, 1)
+        await _within(self._closed, 0.2)
+        self._transport.close()
 
 
 def _site_packages() -> str:
@@ -186,11 +240,9 @@ def _site_packages() -> str:
     return str(Path(spec.origin).parent.parent) if spec and spec.origin else ""
 
 
-async def _within(awaitable: Awaitable[object], seconds: float) -> None:
-    try:
-        await asyncio.wait_for(awaitable, seconds)
-    except TimeoutError:
-        pass
+async def _within(future: asyncio.Future[None], seconds: float) -> None:
+    if not future.done():
+        await asyncio.wait({future}, timeout=seconds)
 
 
 def _error(error_type: str, message: str) -> bytes:

@@ -18,6 +18,7 @@ from labkit.local.lambda_runtime.environment import Outcome
 
 LogEvent = tuple[int, str]
 TAIL = 4096
+WRITING = 0.02
 
 
 def log_events(
@@ -83,6 +84,7 @@ class LogWriter:
             self._task = asyncio.create_task(self._flush())
 
     async def _flush(self) -> None:
+        await asyncio.sleep(WRITING)  # who waits for the function's answer goes first
         while self._waiting:
             key = next(iter(self._waiting))
             await self._put(*key, self._waiting.pop(key))

@@ -13,7 +13,7 @@ import sys
 
 SITE_PACKAGES = sys.argv[1] if len(sys.argv) > 1 else ""
 
-import http.client  # noqa: E402
+import gc  # noqa: E402
 import importlib  # noqa: E402
 import io  # noqa: E402
 import json  # noqa: E402
@@ -28,7 +28,6 @@ from decimal import Decimal  # noqa: E402
 TYPE_CHECKING = False  # `typing` is not imported: it would cost every start
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from http.client import HTTPMessage
     from typing import Any, BinaryIO
 
     Handler = Callable[[Any, "Context"], Any]
@@ -102,10 +101,10 @@ class Context:
 
     current_request_id = ""
 
-    def __init__(self, headers: HTTPMessage) -> None:
+    def __init__(self, headers: dict[str, str]) -> None:
         """Read the headers of the Runtime API."""
-        self.aws_request_id = Context.current_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
-        self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
+        self.aws_request_id = Context.current_request_id = headers["lambda-runtime-aws-request-id"]
+        self.invoked_function_arn = headers["lambda-runtime-invoked-function-arn"]
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
@@ -114,7 +113,7 @@ class Context:
         self.identity = Identity()
         self.client_context = None
         self.tenant_id = None
-        self._deadline_ms = int(headers["Lambda-Runtime-Deadline-Ms"])
+        self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
 
     def get_remaining_time_in_millis(self) -> int:
         """Return the milliseconds left, never less than 0."""
@@ -126,30 +125,58 @@ class Context:
 
 
 class RuntimeApi:
-    """One kept-alive connection to the Runtime API."""
+    """One kept-alive connection to the Runtime API, which answers every request with a Content-Length."""
 
     def __init__(self) -> None:
         """Find the address in the environment."""
-        host, _, port = os.environ["AWS_LAMBDA_RUNTIME_API"].partition(":")
-        self._connection = http.client.HTTPConnection(host, int(port))
-        self._connection.connect()
-        self._connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._address = os.environ["AWS_LAMBDA_RUNTIME_API"]
+        host, _, port = self._address.rpartition(":")
+        self._socket = socket.create_connection((host, int(port)))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._file = self._socket.makefile("rb")
+        self._results = 0
 
-    def next(self) -> tuple[HTTPMessage, bytes]:
-        """Wait for an invocation; return its headers and its payload."""
-        self._connection.request("GET", f"{API}/invocation/next")
-        response = self._connection.getresponse()
-        return response.headers, response.read()
-
-    def post(self, path: str, body: bytes, error_type: str | None = None) -> int:
-        """Send a result or an error; return the HTTP status."""
-        headers = {"Content-Type": "application/json"}
+    def _request(self, method: str, path: str, body: bytes = b"", error_type: str | None = None) -> bytes:
+        lines = [f"{method} {API}/{path} HTTP/1.1", f"Host: {self._address}"]
+        if method == "POST":
+            lines += ["Content-Type: application/json", f"Content-Length: {len(body)}"]
         if error_type:
-            headers["Lambda-Runtime-Function-Error-Type"] = error_type
-        self._connection.request("POST", f"{API}/{path}", body, headers)
-        response = self._connection.getresponse()
-        response.read()
-        return response.status
+            lines.append(f"Lambda-Runtime-Function-Error-Type: {error_type}")
+        return "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace") + body
+
+    def _send(self, data: bytes) -> None:
+        self._socket.sendall(data)
+
+    def _answer(self) -> tuple[dict[str, str], bytes]:
+        """Read one answer; return its headers, their names in lower case, and its body."""
+        if not self._file.readline():
+            os._exit(0)  # the local cloud is gone
+        headers: dict[str, str] = {}
+        while line := self._file.readline().rstrip(b"\r\n"):
+            name, _, value = line.decode("latin-1").partition(":")
+            headers[name.lower()] = value.strip()
+        return headers, self._file.read(int(headers["content-length"]))
+
+    def ask(self) -> None:
+        """Ask for the first invocation: the runtime is initialised."""
+        self._send(self._request("GET", "invocation/next"))
+
+    def next(self) -> tuple[dict[str, str], bytes]:
+        """Wait for an invocation; return its headers and its payload."""
+        while self._results:  # the answers to results stand before it and say nothing that is of use
+            self._answer()
+            self._results -= 1
+        return self._answer()
+
+    def result(self, path: str, body: bytes, error_type: str | None = None) -> None:
+        """Send a result or an error and, in one piece with it, ask for the next invocation."""
+        self._send(self._request("POST", path, body, error_type) + self._request("GET", "invocation/next"))
+        self._results += 1
+
+    def init_error(self, body: bytes, error_type: str) -> None:
+        """Report that the handler cannot be run; return when that has arrived."""
+        self._send(self._request("POST", "init/error", body, error_type))
+        self._answer()
 
 
 def end_with_stdin() -> None:
@@ -227,7 +254,7 @@ def run_once(api: RuntimeApi, handler: Handler, output: Output, pipe: BinaryIO) 
     """Take one invocation, run the handler, send what came of it."""
     headers, payload = api.next()
     context = Context(headers)
-    os.environ["_X_AMZN_TRACE_ID"] = headers.get("Lambda-Runtime-Trace-Id") or ""
+    os.environ["_X_AMZN_TRACE_ID"] = headers.get("lambda-runtime-trace-id", "")
     base = f"invocation/{context.aws_request_id}"
     path, error_type = f"{base}/error", None
     try:
@@ -247,7 +274,7 @@ def run_once(api: RuntimeApi, handler: Handler, output: Output, pipe: BinaryIO) 
     output.flush()
     pipe.write(b"\x01" + context.aws_request_id.encode() + b"\n")
     pipe.flush()
-    api.post(path, body, error_type)
+    api.result(path, body, error_type)
 
 
 def main() -> None:
@@ -269,8 +296,10 @@ def main() -> None:
         output.flush()
         pipe.write(b"\x01init\n")
         pipe.flush()
-        api.post("init/error", error_body(failed.error_type, failed.message, "", failed.stack), failed.error_type)
+        api.init_error(error_body(failed.error_type, failed.message, "", failed.stack), failed.error_type)
         os._exit(1)
+    gc.freeze()  # what was imported stays: no collection needs to look at it again
+    api.ask()
     while True:
         run_once(api, handler, output, pipe)
 

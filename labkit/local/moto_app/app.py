@@ -26,17 +26,43 @@ T = TypeVar("T")
 
 MOTO_SERVICES = frozenset({"s3", "dynamodb", "dynamodbstreams", "iam", "logs", "apigateway", "cloudwatch", "kinesis"})
 
+SHORT = frozenset(
+    {
+        ("dynamodb", name)
+        for name in ("PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "BatchGetItem")
+    }
+    | {("s3", name) for name in ("PutObject", "GetObject", "HeadObject", "DeleteObject")}
+)
+LARGEST_SHORT_BODY = 2**18
+
 
 class MotoApp:
-    """moto, reached through its one worker thread."""
+    """moto, never entered by two threads at once.
+
+    What may take long runs in moto's one worker thread. What takes a millisecond runs on the event loop, at once, when
+    the thread has nothing to do: the way into a thread and back costs as much as such a call, and the interpreter lock
+    lets only one of them run anyway.
+    """
 
     def __init__(self) -> None:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
         self._imported = False
+        self._in_thread = 0
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
-        """Run *function* in moto's thread and return what it returns."""
-        return await asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        """Run a short *function* and return what it returns."""
+        return await self._run_in_thread(function, *args) if self._in_thread else function(*args)
+
+    async def _run_in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        job = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        self._in_thread += 1
+        job.add_done_callback(self._left_thread)
+        return await asyncio.shield(job)
+
+    def _left_thread(self, job: asyncio.Future[Any]) -> None:
+        self._in_thread -= 1
+        if not job.cancelled():
+            job.exception()  # it reached the one who waited, if anybody still did
 
     async def forward(self, call: ApiCall) -> HttpResponse:
         """Let moto answer *call*.
@@ -46,12 +72,14 @@ class MotoApp:
         """
         if call.service not in MOTO_SERVICES:
             raise not_implemented(call.service, call.operation)
-        return await self.run(_forward, call)
+        if (call.service, call.operation) in SHORT and len(call.http.body) <= LARGEST_SHORT_BODY:
+            return await self.run(_forward, call)
+        return await self._run_in_thread(_forward, call)
 
     async def import_backends(self) -> None:
         """Import the slow backends ahead of their first use."""
         for service in ("s3", "dynamodb", "iam", "logs", "apigateway"):
-            await self.run(_routes_of, service)
+            await self._run_in_thread(_routes_of, service)
         self._imported = True
 
     def description(self) -> dict[str, str]:
@@ -123,7 +151,8 @@ def _routes_of(service: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]
 def _forward(call: ApiCall) -> HttpResponse:
     host = {"dynamodbstreams": "streams.dynamodb", "cloudwatch": "monitoring"}.get(call.service, call.service)
     base_url = "https://iam.amazonaws.com" if host == "iam" else f"https://{host}.{call.region}.amazonaws.com"
-    request = moto_request(call.http, base_url)
+    request = call.http.moto_request if host == call.service != "iam" else None
+    request = request or moto_request(call.http, base_url)
     clean_url = base_url + call.http.path
     for pattern, handler in _routes_of(call.service):
         if pattern.match(clean_url):

@@ -29,7 +29,7 @@ def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, r
     """
     if service_call := _recognise_json(http, service, region, caller, request_id):
         return service_call
-    request = moto_request(http, f"https://{service}.{region}.amazonaws.com")
+    request = http.moto_request = moto_request(http, f"https://{service}.{region}.amazonaws.com")
     try:
         operation, labels = get_service_router(service).match(request)
     except (NotFound, NotImplementedError) as error:

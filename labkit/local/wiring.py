@@ -6,7 +6,7 @@ Features do not import one another. What one needs of another it gets here, as a
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
@@ -20,7 +20,7 @@ from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.rules import EventBridge
 from labkit.local.eventbridge.targets import Targets
 from labkit.local.events import Events
-from labkit.local.gateway import Forward, Gateway
+from labkit.local.gateway import Forward, Gateway, Interceptor
 from labkit.local.iam import Iam
 from labkit.local.identify import identifier
 from labkit.local.lambda_runtime.api import Lambda
@@ -44,6 +44,7 @@ from labkit.local.server import Routes, Server
 from labkit.local.sns.topics import Sns
 from labkit.local.sqs.api import Sqs
 
+LOG_READS = ("FilterLogEvents", "GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
 TABLE_WRITES = frozenset(
     {
         "PutItem",
@@ -231,6 +232,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
             ("logs", "PutSubscriptionFilter"): _refuse,
             **cloudwatch.interceptors,
+            **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
             **{("kinesis", name): _refuse for name in ("SplitShard", "MergeShards", "UpdateShardCount")},
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
@@ -291,6 +293,14 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     return LocalCloud(
         settings, Server(routes), moto, mails, features=features, starting=[metrics.start], closing=closing
     )
+
+
+def _after(first: Callable[[], Awaitable[None]]) -> Interceptor:
+    async def do_first(call: ApiCall, forward: Forward) -> HttpResponse:
+        await first()
+        return await forward(call)
+
+    return do_first
 
 
 async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:

@@ -112,11 +112,15 @@ class Lambda:
             "invocations_under_way": sum(self._concurrency.running.values()),
         }
 
+    async def logs_written(self) -> None:
+        """Wait until everything that functions said so far stands in CloudWatch Logs."""
+        await self._logs.written()
+
     async def close(self) -> None:
         """End every process and write the last logs."""
         await self._environments.close()
         self._async.close()
-        await self._logs.close()
+        await self._logs.written()
 
     def snapshot(self) -> dict[str, Any]:
         """Return functions (packages are bytes) and asynchronous events, as plain data; processes are not kept."""

@@ -78,18 +78,17 @@ class LogWriter:
         self._task: asyncio.Task[None] | None = None
 
     def write(self, region: str, group: str, stream: str, events: list[LogEvent]) -> None:
-        """Append *events* soon."""
+        """Append *events* soon: who waits for the function's answer goes first."""
         self._waiting[region, group, stream] += events
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._flush())
+            self._task = asyncio.create_task(self._write_later())
 
-    async def _flush(self) -> None:
-        await asyncio.sleep(WRITING)  # who waits for the function's answer goes first
+    async def _write_later(self) -> None:
+        await asyncio.sleep(WRITING)
+        await self.written()
+
+    async def written(self) -> None:
+        """Write what waits; a reader of the logs comes after that."""
         while self._waiting:
             key = next(iter(self._waiting))
             await self._put(*key, self._waiting.pop(key))
-
-    async def close(self) -> None:
-        """Write what still waits."""
-        if self._task:
-            await self._task

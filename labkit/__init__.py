@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from labkit.pipeline import show_pipeline
     from labkit.progress import checkpoint, progress
     from labkit.require import require
+    from labkit.restore import restore
     from labkit.settings import choose_settings
     from labkit.synthetic_visits import visits
     from labkit.take_home import take_home, your_numbers
@@ -52,6 +53,7 @@ __all__ = [
     "name",
     "progress",
     "require",
+    "restore",
     "save_figure",
     "show_pipeline",
     "take_home",

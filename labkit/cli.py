@@ -182,17 +182,32 @@ def _pairs(texts: list[str]) -> dict[str, str]:
 
 
 @app.command()
-def doctor() -> None:
+def doctor(
+    *,
+    for_class: Annotated[
+        bool, typer.Option("--class", help="the day before a class: browser, wheelhouse, one full headless run too")
+    ] = False,
+) -> None:
     """Look whether this computer is fit for the course; exit 1 when something is wrong."""
     from labkit.doctor import examine, report
 
-    raise typer.Exit(not report(examine()))
+    if not for_class:
+        raise typer.Exit(not report(examine()))
+    from labkit.class_check import examine_class, verdict
+
+    findings = examine_class()
+    fine = report(findings)
+    print(verdict(findings))
+    raise typer.Exit(not fine)
 
 
 @app.command()
 def lab() -> None:
     """Open JupyterLab on the first notebook, with the local cloud up."""
+    from labkit.restore import keep_originals
+
     first = notebook_first()
+    keep_originals()
     described = local_process.start()
     print(f"local cloud: {described['endpoint']}; end it with: labkit down")
     arguments = [
@@ -228,6 +243,16 @@ def catch_up(
 
     connect(lab_id=lab_id)
     build(number, fresh=fresh)
+
+
+@app.command()
+def restore(number: Annotated[str, typer.Argument(help="the notebook, such as 06")]) -> None:
+    """Put the original of a notebook back; your own stays beside it."""
+    from labkit.restore import restore as put_back
+
+    kept = put_back(number)
+    name = kept.name.partition("-mine-")[0].removesuffix(".ipynb") + ".ipynb"
+    print(f"{name} is the original" + (f" again; yours is {kept.name}" if kept.name != name else ""))
 
 
 @app.command()

@@ -15,6 +15,7 @@ from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.trails import CloudTrail
 from labkit.local.cloudwatch_api import CloudWatch
+from labkit.local.cloudwatch_logs import filter_log_events
 from labkit.local.cloudwatch_metrics import Metrics
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.rules import EventBridge
@@ -230,6 +231,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
             ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
             ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
+            ("logs", "FilterLogEvents"): filter_log_events,
             ("logs", "PutSubscriptionFilter"): _refuse,
             **cloudwatch.interceptors,
             **{("logs", name): _after(functions.logs_written) for name in LOG_READS},

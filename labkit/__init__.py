@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from labkit.doctor import doctor
     from labkit.endpoints import invoke_url, website_url
     from labkit.exceptions import LabkitError, WaitTimeout
+    from labkit.execution_log import execution_log
     from labkit.follow import follow
     from labkit.inbox import inbox
     from labkit.inventory import inventory
@@ -46,6 +47,7 @@ __all__ = [
     "doctor",
     "draw_lane",
     "draw_timeline",
+    "execution_log",
     "follow",
     "inbox",
     "inventory",

@@ -429,7 +429,8 @@ def test_more_than_10_mb_is_413(api: Api, function_arn: str):
 
 @pytest.fixture
 def logs_role(api: Api, client: Callable[..., Any], unique: Callable[[str], str]) -> Iterator[str]:
-    """A role that API Gateway may wear to write logs; the account forgets it afterwards."""
+    """A role that API Gateway may wear to write logs; the account has none before and afterwards."""
+    set_logs_role(api, "")
     name = unique("ApiGatewayLogs")
     wear = {"Effect": "Allow", "Principal": {"Service": "apigateway.amazonaws.com"}, "Action": "sts:AssumeRole"}
     trust = json.dumps({"Version": "2012-10-17", "Statement": [wear]})

@@ -23,6 +23,7 @@ from labkit.local.eventbridge.targets import Targets
 from labkit.local.events import Events
 from labkit.local.gateway import Forward, Gateway, Interceptor
 from labkit.local.iam import Iam
+from labkit.local.iam_actions import resources_of
 from labkit.local.identify import identifier
 from labkit.local.lambda_runtime.api import Lambda
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
@@ -45,18 +46,14 @@ from labkit.local.server import Routes, Server
 from labkit.local.sns.topics import Sns
 from labkit.local.sqs.api import Sqs
 
-LOG_READS = ("FilterLogEvents", "GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
-TABLE_WRITES = frozenset(
-    {
-        "PutItem",
-        "UpdateItem",
-        "DeleteItem",
-        "BatchWriteItem",
-        "TransactWriteItems",
-        "ExecuteStatement",
+LOG_READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
+STREAM_WRITES = {
+    "dynamodb": {
+        "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement",
         "BatchExecuteStatement",
-    }
-)
+    },
+    "kinesis": {"PutRecord", "PutRecords"},
+}  # fmt: skip
 
 
 def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
@@ -199,10 +196,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
 
     def after(call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Tell the features of writes to what moto keeps."""
-        if call.service == "dynamodb" and call.operation in TABLE_WRITES:
-            mappings.written("dynamodb")
-        elif call.service == "kinesis" and call.operation in ("PutRecord", "PutRecords"):
-            mappings.written("kinesis")
+        if call.operation in STREAM_WRITES.get(call.service, ()):
+            mappings.written(resources_of(call))
         elif call.service == "iam":
             iam.policies_changed()
         elif call.service == "apigateway":
@@ -231,7 +226,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
             ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
             ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
-            ("logs", "FilterLogEvents"): filter_log_events,
+            ("logs", "FilterLogEvents"): _after(functions.logs_written, filter_log_events),
             ("logs", "PutSubscriptionFilter"): _refuse,
             **cloudwatch.interceptors,
             **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
@@ -297,10 +292,10 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
 
 
-def _after(first: Callable[[], Awaitable[None]]) -> Interceptor:
+def _after(first: Callable[[], Awaitable[None]], then: Interceptor | None = None) -> Interceptor:
     async def do_first(call: ApiCall, forward: Forward) -> HttpResponse:
         await first()
-        return await forward(call)
+        return await (then(call, forward) if then else forward(call))
 
     return do_first
 

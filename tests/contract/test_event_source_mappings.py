@@ -103,7 +103,7 @@ def test_a_mapping_of_a_queue_as_it_is_created_and_updated(client, function, que
 
 def test_a_mapping_of_a_stream_as_it_is_created_and_updated(client, function, table):
     """Defaults of a DynamoDB stream; source: the same page, recorded answers."""
-    name, stream, grant = table()
+    _, stream, grant = table()
     target, aws = function(PRINTING, grant), client("lambda")
 
     made = aws.create_event_source_mapping(
@@ -130,7 +130,9 @@ def test_a_mapping_of_a_stream_as_it_is_created_and_updated(client, function, ta
     changed = aws.update_event_source_mapping(UUID=uid, Enabled=True, **settings)
     assert without(changed) == expected | settings | {"State": "Enabling"}
     enabled(client, uid)
-    put(client, name, "a")
+    emptied = aws.update_event_source_mapping(UUID=uid, FilterCriteria={"Filters": []}, FunctionResponseTypes=[])
+    assert "FilterCriteria" not in emptied
+    assert emptied["FunctionResponseTypes"] == []
     aws.delete_event_source_mapping(UUID=uid)
 
 

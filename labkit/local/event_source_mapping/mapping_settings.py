@@ -62,7 +62,8 @@ def apply(mapping: dict[str, Any], params: dict[str, Any], source: str) -> None:
             continue
         if name not in mine:
             raise invalid(f"Unsupported {name} parameter for given event source mapping type.")
-        mapping[name] = params[name]
+        emptied = name in ("FilterCriteria", "ScalingConfig") and not any(params[name].values())
+        mapping[name] = None if emptied else params[name]
     for name in NOT_SUPPORTED:
         if params.get(name):
             raise invalid(f"The local cloud does not support {name} of event source mappings.")

@@ -250,11 +250,13 @@ class EventSourceMappings:
         ]
         return {"EventSourceMappings": found}
 
-    def written(self, source: str) -> None:
-        """Wake the pollers of a service's streams (``"dynamodb"``, ``"kinesis"``): something was written."""
+    def written(self, resources: list[str]) -> None:
+        """Wake the pollers of tables and streams that were written; ``"*"`` stands for any."""
         for uid, (poller, _) in self._pollers.items():
-            if isinstance(poller, StreamPoller) and self._mappings[uid]["EventSourceArn"].split(":")[2] == source:
-                poller.wake()
+            if isinstance(poller, StreamPoller):
+                source = self._mappings[uid]["EventSourceArn"]
+                if any(one in ("*", source) or source.startswith(f"{one}/") for one in resources):
+                    poller.wake()
 
     def _of(self, call: ApiCall) -> dict[str, Any]:
         mapping = self._mappings.get(str(call.params.get("UUID")))

@@ -126,14 +126,12 @@ class _Lane:
 
     async def _collect(self, batch: list[Record], position: int, size: int) -> int:
         """Add what is there for this lane, up to *size* records in all; return the position behind it."""
-        while len(batch) < size:
-            found = await self._streams.records(
-                self._mapping["EventSourceArn"], self._shard, position, size - len(batch)
-            )
-            if not found:
-                break
+        while wanted := size - len(batch):
+            found = await self._streams.records(self._mapping["EventSourceArn"], self._shard, position, wanted)
             position += len(found)
             batch += [record for record in found if record is not None and self._is_mine(record)]
+            if len(found) < wanted:
+                break
         return position
 
     def _is_mine(self, record: Record) -> bool:

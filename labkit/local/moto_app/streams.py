@@ -37,7 +37,11 @@ class Streams:
             LookupError: The stream does not exist any more.
         """
         changes = self._changes.setdefault(stream_arn, _Changes())
-        return await self._moto.run(_records, stream_arn, position, limit, changes)
+        try:
+            return await self._moto.run(_records, stream_arn, position, limit, changes)
+        except LookupError:
+            self._changes.pop(stream_arn, None)
+            raise
 
 
 class _Changes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -73,3 +74,47 @@ def test_an_unknown_notebook_is_refused_with_those_there_are(tmp_path):
         True,
         True,
     )
+
+
+def test_the_documented_workflow_is_the_one_in_use():
+    """docs/ci.md shows it; somebody copies it."""
+    documented = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
+
+    assert (ROOT / ".github" / "workflows" / "notebooks.yml").read_text(encoding="utf-8") == documented
+
+
+def test_every_option_of_the_documented_run_exists():
+    """Commands in documents are typed as they stand."""
+    text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    help_text = re.sub(r"\x1b\[[0-9;]*m", "", labkit("run", "--help", state_dir=ROOT / ".labkit").stdout)
+
+    documented = set(re.findall(r"--[a-z]+(?:-[a-z]+)*", "\n".join(re.findall(r"labkit run .*", text))))
+    assert documented <= set(re.findall(r"--[a-z]+(?:-[a-z]+)*", help_text))
+
+
+def test_an_impossible_value_is_refused_before_the_run(tmp_path):
+    """Exit code 2: it could not start."""
+    run = labkit("run", "-p", "SIZE=huge", state_dir=tmp_path)
+
+    assert (run.returncode, run.stderr) == (2, "labkit: SIZE is 'huge'; choose one of: small, normal\n")
+
+
+def test_what_a_notebook_needs_is_caught_up_with_and_a_failure_there_is_its_result(tmp_path, monkeypatch):
+    """One notebook per job; and the message is that of the catch-up."""
+    from labkit import notebook_run
+
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    for number, needs, source in (("03", [], "1 / 0"), ("05", ["03"], "x = 1")):
+        cell = nbformat.v4.new_code_cell(source, metadata={"tags": ["build"]})
+        notebook = nbformat.v4.new_notebook(cells=[cell], metadata={"labkit": {"needs": needs}})
+        nbformat.write(notebook, folder / f"{number}_x.ipynb")
+    monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path / "state"))
+    monkeypatch.setenv("LABKIT_NOTEBOOKS", str(folder))
+    try:
+        [result] = notebook_run.run_notebooks([folder / "05_x.ipynb"], out=tmp_path / "build", parameters={})
+    finally:
+        labkit("down", state_dir=tmp_path / "state")
+
+    assert result.error.startswith("catching up failed in 03_x.ipynb, cell 1")
+    assert "ZeroDivisionError: division by zero" in result.error

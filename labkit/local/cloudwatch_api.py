@@ -84,6 +84,8 @@ class CloudWatch:
                 f"The local cloud answers neither metric math on {', '.join(sorted(SERVICES))} nor these together with "
                 "other namespaces: ask for each in a call of its own, and calculate with the values.",
             )
+        if not all((query.get("MetricStat") or {}).get("Metric") for query in queries):
+            raise AwsError("ValidationError", "Each query needs a MetricStat with a Metric, or an Expression.")
         results = [self._result(query, call) for query in queries if query.get("ReturnData") is not False]
         return self._serialise(call, {"MetricDataResults": results, "Messages": []})
 
@@ -132,11 +134,8 @@ class CloudWatch:
                 "Dimensions": [{"Name": key, "Value": value} for key, value in metric.dimension.items()],
             }
             for metric in self._metrics.known(call.region)
-            if namespace in (None, metric.namespace)
-            and name in (None, metric.name)
-            and all(metric.dimension.get(w["Name"]) in ({w["Value"]} if w.get("Value") else metric.dimension.values())
-                    for w in wanted)
-        ]  # fmt: skip
+            if namespace in (None, metric.namespace) and name in (None, metric.name) and _has(metric.dimension, wanted)
+        ]
         if namespace in SERVICES:
             return self._serialise(call, {"Metrics": ours})
         response = await forward(call)
@@ -179,18 +178,25 @@ def statistic(name: str, values: Values) -> float:
 
 
 def _metric(fields: dict[str, Any]) -> Metric:
-    dimensions = {one["Name"]: one["Value"] for one in fields.get("Dimensions") or []}
+    dimensions = {str(one.get("Name")): str(one.get("Value")) for one in fields.get("Dimensions") or []}
     return Metric(fields["Namespace"], str(fields.get("MetricName") or ""), dimensions)
+
+
+def _has(dimension: dict[str, str], wanted: list[dict[str, str]]) -> bool:
+    """Whether a metric has each wanted dimension; one without a value fits any."""
+    return all(
+        one.get("Name") in dimension and one.get("Value") in (None, dimension[str(one["Name"])]) for one in wanted
+    )
 
 
 def _period(seconds: Any) -> int:
     """Return a period in minutes; a metric of AWS has one value a minute, also for shorter periods."""
-    if not seconds or int(seconds) < 1 or (int(seconds) % 60 and int(seconds) not in (1, 5, 10, 20, 30)):
+    if not isinstance(seconds, int) or seconds < 1 or (seconds % 60 and seconds not in (1, 5, 10, 20, 30)):
         raise AwsError(
             "InvalidParameterValue",
             f"The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60 seconds; it was {seconds}.",
         )
-    return max(1, int(seconds) // 60)
+    return max(1, seconds // 60)
 
 
 def _epoch(moment: Any, name: str) -> float:

@@ -32,7 +32,7 @@ BODY = json.dumps({"ProductId": "P-1", "ProductName": "Trail Shoe", "CustomerNam
 
 
 def fill(cloud: InProcessCloud, count: int) -> None:
-    """Make *count* messages, items (with a stream), objects, records, log events, and ten of each thing that is built once."""
+    """Make *count* messages, items with a stream, objects, records and log events, and ten of what is built once."""
     sqs, s3, table, iam = cloud.client("sqs"), cloud.client("s3"), cloud.client("dynamodb"), cloud.client("iam")
     functions, gateway, logs = cloud.client("lambda"), cloud.client("apigateway"), cloud.client("logs")
     url = sqs.create_queue(QueueName="q")["QueueUrl"]

@@ -374,3 +374,45 @@ def test_a_batching_window_of_a_queue_gathers_up_to_more_than_ten(client, functi
 
     events = eventually(lambda: printed(client, target))
     assert [sorted(int(r["body"]) for r in event["Records"]) for event in events] == [list(range(20))]
+
+
+def test_disabling_a_mapping_leaves_no_message_in_flight(client, function, queue, mapped, eventually):
+    """What was received within the window is processed; nothing waits out its visibility timeout."""
+    url, arn = queue()
+    target = function(PRINTING, (QUEUE_READS, arn))
+    uid = mapped(arn, target, BatchSize=100, MaximumBatchingWindowInSeconds=60)
+    client("sqs").send_message(QueueUrl=url, MessageBody="x")
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def depth():
+        return list(client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"].values())
+
+    eventually(lambda: depth() == ["0", "1"])
+    client("lambda").update_event_source_mapping(UUID=uid, Enabled=False)
+    enabled(client, uid, "Disabled")
+
+    [event] = eventually(lambda: printed(client, target))
+    assert ([record["body"] for record in event["Records"]], depth()) == (["x"], ["0", "0"])
+
+
+def test_many_changes_of_a_mapping_one_after_the_other_lose_and_repeat_nothing(
+    *, client, function, table, mapped, eventually
+):
+    """Each waits for the attempt under way; in the end the mapping polls."""
+    name, stream, grant = table()
+    source = PRINTING.replace("    print(", "    import time; time.sleep(0.05)\n    print(")
+    target, aws = function(source, grant), client("lambda")
+    uid = mapped(stream, target, StartingPosition="TRIM_HORIZON")
+
+    for number in range(12):
+        put(client, name, number)
+        aws.update_event_source_mapping(UUID=uid, BatchSize=1 + number, Enabled=number % 3 != 1)
+    put(client, name, "end")
+    aws.update_event_source_mapping(UUID=uid, Enabled=True)
+
+    def all_there():
+        keys = [key for event in printed(client, target) for key in keys_of(event)]
+        return keys if "end" in keys else None
+
+    assert eventually(all_there) == [*map(str, range(12)), "end"]
+    assert enabled(client, uid) == uid

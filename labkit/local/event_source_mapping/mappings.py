@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from typing import Any
@@ -64,6 +65,7 @@ class EventSourceMappings:
         )
         self._mappings: dict[str, dict[str, Any]] = {}
         self._pollers: dict[str, tuple[SqsPoller | StreamPoller, asyncio.Task[None]]] = {}
+        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def description(self) -> dict[str, int]:
@@ -104,7 +106,7 @@ class EventSourceMappings:
         if params.get("Enabled") is False:
             mapping["State"] = "Disabled"
         else:
-            self._later(self._enable(mapping))
+            self._later(self._transition(mapping, wanted=True))
         return shown(mapping)
 
     def _new(self, call: ApiCall, function_arn: str, source: str) -> dict[str, Any]:
@@ -172,11 +174,17 @@ class EventSourceMappings:
         }
         _lay_lanes(mapping)
 
-    async def _enable(self, mapping: dict[str, Any]) -> None:
-        await asyncio.sleep(0.02)
-        if mapping["UUID"] in self._mappings and mapping["State"] in ("Creating", "Enabling", "Updating"):
-            mapping["State"] = "Enabled"
-            self._start(mapping)
+    async def _transition(self, mapping: dict[str, Any], wanted: bool) -> None:
+        """Stop the poller and, if *wanted*, start one with the settings as they are now; one change after the other."""
+        async with self._changing[mapping["UUID"]]:
+            await self._stop(mapping["UUID"])
+            await asyncio.sleep(0.02)
+            if mapping["UUID"] not in self._mappings or mapping["State"] == "Deleting":
+                return
+            mapping["State"] = "Enabled" if wanted else "Disabled"
+            if wanted:
+                _lay_lanes(mapping)
+                self._start(mapping)
 
     def _start(self, mapping: dict[str, Any]) -> None:
         poller: SqsPoller | StreamPoller
@@ -218,14 +226,6 @@ class EventSourceMappings:
         self._later(self._transition(mapping, wanted))
         return shown(mapping)
 
-    async def _transition(self, mapping: dict[str, Any], wanted: bool) -> None:
-        await self._stop(mapping["UUID"])
-        _lay_lanes(mapping)
-        if wanted:
-            await self._enable(mapping)
-        elif mapping["State"] == "Disabling":
-            mapping["State"] = "Disabled"
-
     async def delete(self, call: ApiCall) -> dict[str, Any]:
         """Delete a mapping; the batch under way finishes."""
         mapping = self._of(call)
@@ -234,8 +234,10 @@ class EventSourceMappings:
         return shown(mapping)
 
     async def _delete(self, mapping: dict[str, Any]) -> None:
-        await self._stop(mapping["UUID"])
+        async with self._changing[mapping["UUID"]]:
+            await self._stop(mapping["UUID"])
         self._mappings.pop(mapping["UUID"], None)
+        self._changing.pop(mapping["UUID"], None)
 
     def list_mappings(self, call: ApiCall) -> dict[str, Any]:
         """List mappings, by source and function if given."""

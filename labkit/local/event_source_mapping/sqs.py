@@ -64,15 +64,21 @@ class SqsPoller:
         arn = self._mapping["EventSourceArn"]
         while True:
             await self._wait_for_room()
+            messages: list[Any] = []
             try:
-                messages = await self._receive(arn)
+                await self._receive(arn, messages)
             except AwsError as error:  # the queue was deleted
                 self._mapping["LastProcessingResult"] = f"PROBLEM: {error.message}"
                 return
-            task = asyncio.create_task(self._process(arn, messages))
-            self._batches.add(task)
-            task.add_done_callback(self._finished)
+            finally:  # also when it is cancelled: what was received is processed, not left in flight
+                if messages:
+                    self._begin(arn, messages)
             await asyncio.sleep(0)
+
+    def _begin(self, arn: str, messages: list[Any]) -> None:
+        task = asyncio.create_task(self._process(arn, messages))
+        self._batches.add(task)
+        task.add_done_callback(self._finished)
 
     async def _wait_for_room(self) -> None:
         while len(self._batches) >= self._allowed:
@@ -89,21 +95,20 @@ class SqsPoller:
             self._allowed = self._first
         self._freed.set()
 
-    async def _receive(self, arn: str) -> list[Any]:
-        """Receive one batch: what is there at once, or what comes within the batching window.
+    async def _receive(self, arn: str, messages: list[Any]) -> None:
+        """Receive one batch into *messages*: what is there at once, or what comes within the batching window.
 
         While messages come faster than one at a time, a batch gets FILLING seconds to fill even without a window, as
         Lambda's own pollers collect what several receive calls bring: a few full batches cost less than many small
         ones. A lone message never waits.
         """
         size, window = self._mapping["BatchSize"], self._mapping["MaximumBatchingWindowInSeconds"]
-        messages = await self._queues.receive_from(arn, max_messages=size, wait_seconds=LONG_POLL)
+        messages += await self._queues.receive_from(arn, max_messages=size, wait_seconds=LONG_POLL)
         self._crowded = self._crowded or len(messages) > 1
         deadline = time.monotonic() + max(window, FILLING if self._crowded else 0)
         while messages and len(messages) < size and (left := deadline - time.monotonic()) > 0:
             messages += await self._queues.receive_from(arn, max_messages=size - len(messages), wait_seconds=left)
         self._crowded = len(messages) > 1
-        return messages
 
     async def _process(self, arn: str, messages: list[Any]) -> None:
         records = {message.message_id: record_of(message, arn) for message in messages}
@@ -152,6 +157,7 @@ class SqsPoller:
     async def drain(self, task: asyncio.Task[None]) -> None:
         """Receive no more, and wait for the batches under way; *task* is the one that runs."""
         task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
         await asyncio.gather(*self._batches, return_exceptions=True)
 
 

@@ -47,6 +47,7 @@ class Lambda:
         self._environments, self._logs = Environments(max_environments), LogWriter(put_log_events)
         self._functions = functions = Functions(
             trusts=trusts,
+            role_can=role_can,
             get_object=get_object,
             renew=self._environments.renew,
             folder=folder,

@@ -14,11 +14,12 @@ from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
-from labkit.local.lambda_runtime.validation import function_arn
+from labkit.local.lambda_runtime.validation import check_destination, function_arn
 
 RETRY_WAITS = (60.0, 120.0)
 LARGEST_EVENT = 1_048_576
 OLDEST_EVENT = 21_600
+VERBS = {"sqs": "SendMessage", "sns": "Publish", "lambda": "InvokeFunction"}
 NOT_CONFIGURED = "The function {arn} doesn't have an EventInvokeConfig"
 
 
@@ -65,7 +66,7 @@ class AsyncInvocations:
     def _function(self, call: ApiCall) -> Any:
         return self._find(function_arn(str(call.params.get("FunctionName") or ""), call.region))
 
-    def _configure(self, call: ApiCall, *, replace: bool) -> dict[str, Any]:
+    async def _configure(self, call: ApiCall, *, replace: bool) -> dict[str, Any]:
         function = self._function(call)
         names = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
         given = {name: call.params[name] for name in names if call.params.get(name) is not None}
@@ -77,6 +78,10 @@ class AsyncInvocations:
                 "InvalidParameterValueException",
                 f"MaximumRetryAttempts must be 0 to 2 and MaximumEventAgeInSeconds 60 to {OLDEST_EVENT}.",
             )
+        for side in (given.get("DestinationConfig") or {}).values():
+            if destination := (side or {}).get("Destination"):
+                check_destination(destination, function.arn)
+                await self._check_role(function, destination)
         kept = {} if replace else {k: v for k, v in function.invoke_config.items() if k in names}
         function.invoke_config = {**kept, **given, "LastModified": self._clock.now()}
         return self._described(function)
@@ -183,17 +188,13 @@ class AsyncInvocations:
             self._measure(function_arn, metric, 1.0)
             self._emit("not delivered", destination=destination, error=error.message)
 
-    async def _check_role(self, function: Any, destination: str) -> None:
-        service = destination.split(":")[2]
-        action = {
-            "sqs": "sqs:SendMessage",
-            "sns": "sns:Publish",
-            "lambda": "lambda:InvokeFunction",
-            "events": "events:PutEvents",
-        }
-        if not await self._role_can(function.role, action.get(service, "unknown"), destination):
+    async def _check_role(self, function: Any, arn: str) -> None:
+        verb = VERBS[arn.split(":")[2]]
+        if not await self._role_can(function.role, f"{arn.split(':')[2]}:{verb}", arn):
             raise AwsError(
-                "AccessDenied", f"the role {function.role} may not {action.get(service)} on {destination}", 403
+                "InvalidParameterValueException",
+                f"The function's execution role does not have permissions to call {verb} on {arn}",
+                Type="User",
             )
 
     def _record(self, event: Event, condition: str, result: Any) -> dict[str, Any]:

@@ -28,13 +28,14 @@ class Functions:
         self,
         *,
         trusts: Callable[[str, str], Awaitable[bool]],
+        role_can: Callable[[str, str, str], Awaitable[bool]],
         get_object: Callable[[str, str], Awaitable[Any]],
         renew: Callable[[str], None],
         folder: Path,
         endpoint: str,
         clock: Clock,
     ) -> None:
-        self._trusts, self._get_object, self._renew = trusts, get_object, renew
+        self._trusts, self._role_can, self._get_object, self._renew = trusts, role_can, get_object, renew
         self._folder, self._endpoint, self._clock = folder, endpoint, clock
         self.all: dict[str, Function] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -65,6 +66,7 @@ class Functions:
         package = await self._package(params.get("Code") or {})
         unpack(package, self._folder)
         await self._check_role(params["Role"])
+        await self._check_dead_letter(params, params["Role"])
         function = Function(arn, arn.rpartition(":")[2], params["Role"], params["Handler"], params["Runtime"], package)
         function.tags = dict(params.get("Tags") or {})
         self._configure(function, params)
@@ -79,6 +81,15 @@ class Functions:
     async def _check_role(self, role_arn: str) -> None:
         if not await self._trusts(role_arn, "lambda.amazonaws.com"):
             raise _invalid("The role defined for the function cannot be assumed by Lambda.")
+
+    async def _check_dead_letter(self, params: dict[str, Any], role: str) -> None:
+        arn = (params.get("DeadLetterConfig") or {}).get("TargetArn")
+        if not arn:
+            return
+        if not str(arn).startswith("arn:aws:sqs:"):
+            raise _invalid(f"A function's dead-letter queue is a queue in the local cloud; TargetArn was {arn!r}.")
+        if not await self._role_can(role, "sqs:SendMessage", arn):
+            raise _invalid("The provided execution role does not have permissions to call SendMessage on SQS")
 
     async def _package(self, code: dict[str, Any]) -> bytes:
         if code.get("ZipFile"):
@@ -118,6 +129,7 @@ class Functions:
         check_configuration(call.params, creating=False)
         if call.params.get("Role"):
             await self._check_role(call.params["Role"])
+        await self._check_dead_letter(call.params, call.params.get("Role") or function.role)
         return self._updated(function, call.params)
 
     def _updatable(self, call: ApiCall) -> Function:

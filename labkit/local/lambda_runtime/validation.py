@@ -14,6 +14,7 @@ NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
 ARN = re.compile(r"arn:aws[\w-]*:lambda:(?P<region>[\w-]+):(?P<account>\d{12}):function:(?P<name>[\w-]+)(:\$LATEST)?")
 PARTIAL = re.compile(r"(\d{12}:function:)?(?P<name>[\w-]+)(:\$LATEST)?")
 RUNTIME = re.compile(r"python3\.\d+")
+DESTINATION = re.compile(r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:([a-z]{2}(-gov)?-[a-z]+-\d{1})?:(\d{12})?:(.*)")
 LARGEST_ENVIRONMENT = 4096
 
 
@@ -67,6 +68,31 @@ def check_configuration(params: dict[str, Any], *, creating: bool) -> None:
             "provided exceeded the 4KB limit.",
             400,
         )
+
+
+def check_destination(arn: str, function: str) -> None:
+    """Refuse what can be no destination of the asynchronous invocations of *function* (its ARN).
+
+    Raises:
+        AwsError: ``ValidationException`` for anything but an ARN, else ``InvalidParameterValueException``.
+    """
+    if not DESTINATION.fullmatch(arn):
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{arn}' at 'destinationConfig.onFailure.destination' failed to "
+            f"satisfy constraint: Member must satisfy regular expression pattern: ^$|{DESTINATION.pattern}",
+        )
+    if arn.removesuffix(":$LATEST") == function:
+        raise AwsError(
+            "InvalidParameterValueException", "You can't specify the function as a destination for itself.", Type="User"
+        )
+    service = arn.split(":")[2]
+    if service == "events":
+        raise AwsError(
+            "InvalidParameterValueException", "The local cloud does not deliver to an event bus yet.", Type="User"
+        )
+    if service not in ("sqs", "sns", "lambda"):
+        raise AwsError("InvalidParameterValueException", f"The destination ARN {arn} is invalid.", Type="User")
 
 
 def _check_range(params: dict[str, Any], name: str, lowest: int, highest: int) -> None:

@@ -34,6 +34,7 @@ SHORT = frozenset(
     | {("s3", name) for name in ("PutObject", "GetObject", "HeadObject", "DeleteObject")}
 )
 LARGEST_SHORT_BODY = 2**18
+REQUEST_ID_HEADERS = ("x-amz-request-id", "x-amzn-requestid")
 
 
 class MotoApp:
@@ -169,5 +170,7 @@ def _answer(call: ApiCall, request: Request, handler: Callable[..., Any]) -> Htt
         raise not_implemented(call.service, call.operation) from error
     if hasattr(body, "read"):
         body = body.read()
-    texts = {str(name): str(value) for name, value in dict(headers).items() if str(name).lower() != "status"}
+    unsent = {"status", *REQUEST_ID_HEADERS}
+    texts = {str(name): str(value) for name, value in dict(headers).items() if str(name).lower() not in unsent}
+    texts |= dict.fromkeys(REQUEST_ID_HEADERS, call.request_id)  # the one that CloudTrail records, not moto's own
     return HttpResponse(int(status), body.encode() if isinstance(body, str) else (body or b""), texts)

@@ -57,11 +57,14 @@ def inventory(*, lab_id: str | None = None) -> pd.DataFrame:
 
 def as_table(found: list[Resource]) -> pd.DataFrame:
     """Return *found* as the table that :func:`inventory` promises."""
-    rows = [
-        (one.service, one.kind, one.name, f"its {PARENTS[one.kind]}" if one.kind in PARENTS else "tag")
-        for one in sorted(found)
-    ]
+    rows = [(one.service, one.kind, one.name, _found_by(one)) for one in sorted(found)]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def _found_by(resource: Resource) -> str:
+    if resource.name.startswith(EXECUTION_LOGS):
+        return "its REST API"
+    return f"its {PARENTS[resource.kind]}" if resource.kind in PARENTS else "tag"
 
 
 def resources(lab_id: str) -> tuple[list[Resource], list[Resource]]:

@@ -29,6 +29,7 @@ from labkit.local.lambda_runtime.api import Lambda
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp, not_implemented
+from labkit.local.moto_app.dynamodb_items import Items
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.kinesis import KinesisStreams
 from labkit.local.moto_app.logs import Logs
@@ -36,6 +37,7 @@ from labkit.local.moto_app.protocols import parse_answer, serialise
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
 from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
+from labkit.local.moto_app.s3_objects import Objects
 from labkit.local.moto_app.streams import Streams
 from labkit.local.pages import Pages
 from labkit.local.policy_simulator import PolicySimulator
@@ -203,6 +205,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         elif call.service == "apigateway":
             api_gateway.observe(call, result, error)
 
+    objects, items = Objects(moto), Items(moto)
     simulator = PolicySimulator(policy_documents=roles.policy_documents, role=roles.role, serialise=serialise)
 
     async def authorise(call: ApiCall) -> None:
@@ -222,6 +225,10 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         interceptors={
             **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
             ("s3", "CreateBucket"): s3_access.create_bucket,
+            ("s3", "PutObject"): objects.put_object,
+            ("s3", "GetObject"): objects.get_object,
+            ("dynamodb", "PutItem"): items.put_item,
+            ("dynamodb", "BatchWriteItem"): items.batch_write_item,
             ("s3", "ListObjectsV2"): S3Listing(objects=Listing(moto).objects).list_objects_v2,
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
             ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,

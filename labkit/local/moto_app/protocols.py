@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from typing import Any
+from urllib.parse import parse_qsl, unquote
 
 import moto.core.utils as moto_utils
 from botocore.awsrequest import AWSPreparedRequest
@@ -29,6 +30,9 @@ def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, r
     """
     if service_call := _recognise_json(http, service, region, caller, request_id):
         return service_call
+    if service == "s3" and (plain := _plain_object_call(http)):
+        operation_name, params = plain
+        return ApiCall(service, operation_name, params, region, caller, request_id, http, "rest-xml")
     request = http.moto_request = moto_request(http, f"https://{service}.{region}.amazonaws.com")
     try:
         operation, labels = get_service_router(service).match(request)
@@ -53,6 +57,36 @@ def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, r
     except Exception as error:  # the parsers raise whatever they trip over
         raise _unreadable(service, operation.name, error) from error
     return ApiCall(service, operation.name, params, region, caller, request_id, http, protocol)
+
+
+OBJECT_CALLS = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
+LISTING = {
+    "prefix": "Prefix", "delimiter": "Delimiter", "max-keys": "MaxKeys", "encoding-type": "EncodingType",
+    "continuation-token": "ContinuationToken", "start-after": "StartAfter",
+}  # fmt: skip
+
+
+def _plain_object_call(http: HttpRequest) -> tuple[str, dict[str, Any]] | None:
+    """Recognise the commonest calls of S3, an object by its path or a listing, without the general router.
+
+    Their parameters are those that are in the path and the query; who needs a header reads it from the request.
+    """
+    bucket, _, key = http.path[1:].partition("/")
+    if http.host not in ("127.0.0.1", "localhost") or not bucket:
+        return None
+    if key:
+        if http.query or "x-amz-copy-source" in http.headers or http.method not in OBJECT_CALLS:
+            return None
+        return OBJECT_CALLS[http.method], {"Bucket": unquote(bucket), "Key": unquote(key)}
+    if http.method != "GET" or "list-type=2" not in http.query:
+        return None
+    query = dict(parse_qsl(http.query, keep_blank_values=True))
+    if query.pop("list-type", "") != "2" or not query.keys() <= LISTING.keys():
+        return None
+    if not query.get("max-keys", "0").isdecimal():
+        return None
+    params: dict[str, Any] = {LISTING[name]: value for name, value in query.items()}
+    return "ListObjectsV2", {"Bucket": unquote(bucket), **params}
 
 
 def _recognise_json(http: HttpRequest, service: str, region: str, caller: Caller, request_id: str) -> ApiCall | None:

@@ -82,11 +82,12 @@ def test_an_event_that_fails_for_good_is_dropped_and_a_missing_right_is_a_dead_l
 ):
     """Asynchronous invocation: received once, invoked with an age, dropped; the DLQ may not be written."""
     _, arn = queue()
-    target = function(EITHER, DeadLetterConfig={"TargetArn": arn})
+    target = function(EITHER, (["sqs:SendMessage"], arn), DeadLetterConfig={"TargetArn": arn})
     name = target.rpartition(":")[2]
     client("lambda").put_function_event_invoke_config(
         FunctionName=name, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": {"Destination": arn}}
     )
+    client("iam").delete_role_policy(RoleName=name, PolicyName="p")  # asked for when set, and gone when needed
 
     client("lambda").invoke(FunctionName=name, InvocationType="Event", Payload=b'{"bad": 1}')
 

@@ -416,3 +416,16 @@ def test_many_changes_of_a_mapping_one_after_the_other_lose_and_repeat_nothing(
 
     assert eventually(all_there) == [*map(str, range(12)), "end"]
     assert enabled(client, uid) == uid
+
+
+def test_a_batching_window_hides_its_messages_for_longer_than_it_lasts(*, client, function, queue, mapped, eventually):
+    """Else what was received first would come back before the batch is complete: with-sqs, batching behavior."""
+    url, arn = queue(VisibilityTimeout="1")
+    target = function(PRINTING, (QUEUE_READS, arn), Timeout=1)
+    mapped(arn, target, BatchSize=10, MaximumBatchingWindowInSeconds=2)
+
+    client("sqs").send_message(QueueUrl=url, MessageBody="first")
+
+    events = eventually(lambda: printed(client, target))
+    records = [record for event in events for record in event["Records"]]
+    assert [(record["body"], record["attributes"]["ApproximateReceiveCount"]) for record in records] == [("first", "1")]

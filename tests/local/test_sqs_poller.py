@@ -16,7 +16,7 @@ class Backlog:
     def __init__(self):
         self.sent = 0
 
-    async def receive_from(self, arn, *, max_messages, wait_seconds):
+    async def receive_from(self, arn, *, max_messages, wait_seconds, visibility_timeout):
         """Return one message."""
         self.sent += 1
         return [SimpleNamespace(
@@ -49,7 +49,7 @@ def test_under_a_backlog_the_batches_grow_from_five_to_the_limit(most_batches, s
             "MaximumBatchingWindowInSeconds": 0, "FunctionResponseTypes": [], **settings,
         }  # fmt: skip
         poller = SqsPoller(
-            mapping, queues=Backlog(), invoke=invoke, most_batches=most_batches,
+            mapping, queues=Backlog(), invoke=invoke, function_timeout=lambda: 3, most_batches=most_batches,
             scaled=lambda seconds: seconds / 1000, emit=lambda *a, **k: None,
         )  # fmt: skip
         running = asyncio.create_task(poller.run())

@@ -194,6 +194,7 @@ class EventSourceMappings:
                 mapping,
                 queues=self._queues,
                 invoke=self._invoke,
+                function_timeout=lambda: float(self._configuration(mapping["FunctionArn"])["Timeout"]),
                 most_batches=self._most_batches,
                 scaled=self._clock.scaled,
                 emit=self._emit,

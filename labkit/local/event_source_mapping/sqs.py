@@ -27,7 +27,10 @@ FILLING = 0.06
 class Queues(Protocol):
     """What the poller needs of SQS."""
 
-    async def receive_from(self, queue_arn: str, *, max_messages: int, wait_seconds: float) -> list[Any]: ...  # noqa: D102
+    async def receive_from(  # noqa: D102
+        self, queue_arn: str, *, max_messages: int, wait_seconds: float, visibility_timeout: float | None
+    ) -> list[Any]: ...
+    def attributes_of(self, queue_arn: str) -> dict[str, str]: ...  # noqa: D102
     def delete_from(self, queue_arn: str, receipt_handles: list[str]) -> None: ...  # noqa: D102
 
 
@@ -45,11 +48,13 @@ class SqsPoller:
         *,
         queues: Queues,
         invoke: Callable[[str, bytes], Awaitable[Any]],
+        function_timeout: Callable[[], float],
         most_batches: int,
         scaled: Callable[[float], float],
         emit: Callable[..., None],
     ) -> None:
         self._mapping, self._queues, self._invoke, self._scaled, self._emit = mapping, queues, invoke, scaled, emit
+        self._function_timeout = function_timeout
         self._filters = compile_filters(mapping.get("FilterCriteria"))
         most = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency") or MOST_BATCHES
         self._most = min(int(most), max(FIRST_BATCHES, most_batches))
@@ -103,12 +108,28 @@ class SqsPoller:
         ones. A lone message never waits.
         """
         size, window = self._mapping["BatchSize"], self._mapping["MaximumBatchingWindowInSeconds"]
-        messages += await self._queues.receive_from(arn, max_messages=size, wait_seconds=LONG_POLL)
+        hidden_for = self._visibility(arn, window)
+        messages += await self._queues.receive_from(
+            arn, max_messages=size, wait_seconds=LONG_POLL, visibility_timeout=hidden_for
+        )
         self._crowded = self._crowded or len(messages) > 1
         deadline = time.monotonic() + max(window, FILLING if self._crowded else 0)
         while messages and len(messages) < size and (left := deadline - time.monotonic()) > 0:
-            messages += await self._queues.receive_from(arn, max_messages=size - len(messages), wait_seconds=left)
+            messages += await self._queues.receive_from(
+                arn, max_messages=size - len(messages), wait_seconds=left, visibility_timeout=hidden_for
+            )
         self._crowded = len(messages) > 1
+
+    def _visibility(self, arn: str, window: float) -> float | None:
+        """For how long a batch is hidden: the queue's own time, or more when gathering and running would outlast it."""
+        if not window:
+            return None
+        own = float(self._queues.attributes_of(arn)["VisibilityTimeout"])
+        try:
+            needed = window + self._function_timeout()
+        except AwsError:  # the function was deleted: its batches fail, and the mapping says so
+            return None
+        return None if needed <= own else needed + 30
 
     async def _process(self, arn: str, messages: list[Any]) -> None:
         records = {message.message_id: record_of(message, arn) for message in messages}

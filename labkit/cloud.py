@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from labkit import local_process, progress_file
+from labkit.course import notebooks_folder
 from labkit.exceptions import LabkitError
 from labkit.settings import resolve_settings
 
@@ -58,6 +61,7 @@ def connect(
     Raises:
         LabkitError: A value is not valid, the local cloud does not start, or a call could leave for another cloud.
     """
+    _enter_notebooks_folder()
     given = {"cloud": cloud, "lab_id": lab_id, "region": region, "email": email, "size": size}
     chosen = resolve_settings(given)
     if tour:
@@ -77,6 +81,12 @@ def connect(
 def is_connected() -> bool:
     """Whether this kernel is connected to a cloud."""
     return bool(_connected)
+
+
+def _enter_notebooks_folder() -> None:
+    """Let a kernel that papermill started elsewhere find ``../lambdas`` and ``../site``, as JupyterLab's kernels do."""
+    if "ipykernel.kernelapp" in sys.modules and not Path("../lambdas").is_dir():
+        os.chdir(notebooks_folder())
 
 
 def settings() -> dict[str, str]:

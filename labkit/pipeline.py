@@ -85,7 +85,8 @@ def draw_pipeline(seen: dict[str, tuple[Part, Look]]) -> Any:
 
     built = sum(look.state is not State.MISSING for _, look in seen.values())
     with plt.style.context(STYLE):
-        figure, axes = plt.subplots(figsize=(16, 7.4))
+        figure, axes = plt.subplots(figsize=(16, 7.4), layout="none")
+        figure.subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.06)
         axes.set(xlim=(-0.5, 4.5), ylim=(2.45, -0.5))
         axes.axis("off")
         for start, end in ARROWS:
@@ -106,7 +107,7 @@ def draw_pipeline(seen: dict[str, tuple[Part, Look]]) -> Any:
         axes.set_title(f"{built} of {len(seen)} parts of the application are built")
         figure.supxlabel(
             f"solid: built · dashed: missing (the notebook that builds it) · hatched: failing · {measured_on()}",
-            x=0.01, ha="left", fontsize=16, color="#444444",
+            x=0.01, y=0.02, ha="left", fontsize=16, color="#444444",
         )  # fmt: skip
         plt.close(figure)
         return figure

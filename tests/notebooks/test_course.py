@@ -198,3 +198,36 @@ def test_the_checkpoint_is_one_line_and_is_kept(small_course, capsys, tmp_path, 
     table = labkit.progress()
     assert list(table["core"]) == ["done", "–", "–"]
     assert list(table["next step"]) == ["", "open 05_queue.ipynb", ""]
+
+
+def test_a_saved_figure_says_where_its_numbers_come_from(course, tmp_path, monkeypatch):
+    """A slide without cloud and time scale would be believed on AWS."""
+    import matplotlib.pyplot as plt
+
+    monkeypatch.setenv("LABKIT_BUILD", str(tmp_path))
+    with plt.style.context("labkit.projector"):
+        figure, axes = plt.subplots()
+        size = figure.get_size_inches()
+        fonts = [plt.rcParams[name] for name in ("font.size", "xtick.labelsize", "legend.fontsize")]
+    axes.plot([1, 2])
+    saved = labkit.save_figure(figure, "05_two_bars", caption="POST latency")
+    plt.close(figure)
+
+    assert saved == tmp_path / "figures" / "05_two_bars.png"
+    assert saved.read_bytes().startswith(b"\x89PNG")
+    assert figure.get_supxlabel() == "POST latency\nmeasured on: local cloud · time scale 600"
+    assert size[0] / size[1] == pytest.approx(16 / 9)
+    assert min(fonts) >= 16
+
+
+def test_the_time_scale_turns_a_measured_wait_into_that_of_aws(course):
+    """The column 'on AWS'."""
+    assert labkit.time_scale() == 600.0
+
+
+def test_both_tags_are_the_same_in_every_kernel(course):
+    """A topic created again with another tag value would be refused by AWS."""
+    first = labkit.connect(lab_id=course.lab["lab_id"])["tags"]
+
+    assert first == labkit.connect(lab_id=course.lab["lab_id"])["tags"]
+    assert set(first) == {"labkit:lab-id", "labkit:created-at"}

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import nbformat
@@ -118,3 +119,21 @@ def test_what_a_notebook_needs_is_caught_up_with_and_a_failure_there_is_its_resu
 
     assert result.error.startswith("catching up failed in 03_x.ipynb, cell 1")
     assert "ZeroDivisionError: division by zero" in result.error
+
+
+@pytest.mark.timeout(180)
+def test_bare_papermill_works_from_any_folder_and_the_local_cloud_ends_when_idle(tmp_path):
+    """Nobody else ends what a bare papermill has started."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LABKIT_"))}
+    own = {"LABKIT_STATE_DIR": str(tmp_path / "state"), "LABKIT_IDLE_EXIT": "3"}
+    notebook = str(ROOT / "notebooks" / "02_static_website.ipynb")
+    run = subprocess.run(
+        [sys.executable, "-m", "papermill", notebook, "out.ipynb", "-p", "LAB_ID", "ci42", "-p", "SIZE", "small"],
+        env=environment | own, cwd=tmp_path, capture_output=True, text=True, timeout=150, check=False,
+    )  # fmt: skip
+    assert run.returncode == 0, run.stderr[-2000:]
+
+    deadline = time.monotonic() + 20
+    while (tmp_path / "state" / "local.json").exists():
+        assert time.monotonic() < deadline, "the local cloud still runs 20 s after the last request"
+        time.sleep(0.2)

@@ -49,3 +49,11 @@ def test_every_package_of_the_local_cloud_is_among_the_independent_features():
     packages = {f"labkit.local.{init.parent.name}" for init in (ROOT / "labkit" / "local").glob("*/__init__.py")}
 
     assert packages - listed == set()
+
+
+def test_the_readme_names_everything_that_labkit_offers():
+    """What nobody finds is not there."""
+    import labkit
+
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert [name for name in labkit.__all__ if f"`{name}`" not in text] == []

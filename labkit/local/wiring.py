@@ -236,6 +236,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("logs", "FilterLogEvents"): _after(functions.logs_written, filter_log_events),
             ("logs", "PutSubscriptionFilter"): _refuse,
             **cloudwatch.interceptors,
+            **{("cloudwatch", name): _refuse for name in ("PutMetricAlarm", "PutCompositeAlarm")},
             **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
             **{("kinesis", name): _refuse for name in ("SplitShard", "MergeShards", "UpdateShardCount")},
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
@@ -310,6 +311,7 @@ def _after(first: Callable[[], Awaitable[None]], then: Interceptor | None = None
 async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:
     """Refuse what moto would keep and deliver inside itself, where nobody of ours sees it, or do otherwise than AWS.
 
-    Of a shard that is split or merged moto moves the records to the new shards, where they would be read again.
+    Of a shard that is split or merged moto moves the records to the new shards, where they would be read again; an
+    alarm of moto's never looks at its metric.
     """
     raise not_implemented(call.service, call.operation)

@@ -24,6 +24,15 @@ def test_a_log_subscription_filter_is_refused(client):
         client("logs").put_subscription_filter(logGroupName="g", filterName="f", filterPattern="", destinationArn=QUEUE)
 
 
+def test_an_alarm_is_refused(client):
+    """Nobody would evaluate it."""
+    with pytest.raises(ClientError, match="does not implement cloudwatch:PutMetricAlarm"):
+        client("cloudwatch").put_metric_alarm(
+            AlarmName="a", Namespace="AWS/SQS", MetricName="ApproximateNumberOfMessagesVisible", Statistic="Maximum",
+            Period=60, EvaluationPeriods=1, Threshold=1.0, ComparisonOperator="GreaterThanThreshold",
+        )  # fmt: skip
+
+
 def test_a_filter_policy_is_refused_instead_of_ignored(client, unique):
     """A subscriber who asks for some messages must not get all."""
     sns = client("sns")

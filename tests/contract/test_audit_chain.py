@@ -251,3 +251,20 @@ def test_a_trail_needs_a_bucket_policy(client, unique):
         client("cloudtrail").exceptions.InsufficientS3BucketPolicyException, match="Incorrect S3 bucket policy"
     ):
         client("cloudtrail").create_trail(Name=unique("trail"), S3BucketName=bucket)
+
+
+def test_what_the_local_cloud_does_itself_is_never_recorded(client, function, queue, eventually):
+    """Pollers, log writers and deliveries reach the services beside the front door."""
+    url, arn = queue()
+    reader = (["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], arn)
+    name = function("def lambda_handler(event, context):\n    print('ran')\n", reader)
+    client("lambda").create_event_source_mapping(EventSourceArn=arn, FunctionName=name)
+    client("sqs").send_message(QueueUrl=url, MessageBody="x")
+    group = f"/aws/lambda/{name.rpartition(':')[2]}"
+    eventually(lambda: client("logs").describe_log_groups(logGroupNamePrefix=group)["logGroups"])
+
+    looked_up = client("cloudtrail").get_paginator("lookup_events").paginate()
+    recorded = {event["EventName"] for page in looked_up for event in page["Events"]}
+
+    assert "CreateEventSourceMapping20150331" in recorded
+    assert recorded & {"CreateLogGroup", "CreateLogStream", "ReceiveMessage", "PutLogEvents", "GetRecords"} == set()

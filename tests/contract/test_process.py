@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -135,3 +136,72 @@ def test_function_processes_end_with_the_local_cloud(own, ending):
 
     wait_for(lambda: not worker.is_running() or worker.status() == psutil.STATUS_ZOMBIE, timeout=5)
     assert time.monotonic() - started < 2.5
+
+
+def test_an_interrupt_ends_it_without_a_traceback(own, tmp_path):
+    """Ctrl-C in the terminal where it runs."""
+    process, _ = own
+    started = time.monotonic()
+
+    process.send_signal(signal.SIGINT)
+    process.wait(5)
+
+    assert time.monotonic() - started < 2
+    assert "Traceback" not in (tmp_path / "state" / "local.log").read_text()
+    assert not (tmp_path / "state" / "local.json").exists()
+
+
+def test_a_directory_that_cannot_be_made_says_so(tmp_path):
+    """One clear sentence and exit code 2."""
+    (tmp_path / "state").write_text("a file stands in the way")
+
+    failed = start_again(tmp_path, "--port", "0")
+
+    assert (failed.returncode, str(tmp_path / "state") in failed.stderr) == (2, True)
+    assert "Traceback" not in failed.stderr
+    assert len(failed.stderr.strip().splitlines()) == 1
+
+
+def test_the_ready_line_tells_the_address(tmp_path):
+    """Port 0 picks a free one; the line is all that a person or a script has to read."""
+    process, described = start_local_cloud(tmp_path / "state")
+    stop_local_cloud(process)
+
+    lines = (tmp_path / "state" / "local.log").read_text().splitlines()
+    assert sum(described["endpoint"] in line and "ready" in line for line in lines) == 1
+
+
+def test_the_command_starts_describes_and_ends_it(tmp_path):
+    """`labkit up`, `up` again, `env`, `logs`, `down`, `down` again."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "LABKIT_"))}
+
+    def labkit(*arguments):
+        return subprocess.run(
+            [sys.executable, "-m", "labkit.cli", *arguments], env=environment | {"LABKIT_STATE_DIR": str(tmp_path)},
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    up, again = labkit("up", "--port", "0"), labkit("up")
+    described = json.loads((tmp_path / "local.json").read_text())
+    exports = dict(line.removeprefix("export ").split("=", 1) for line in labkit("env").stdout.splitlines())
+    sqs = make_client(described, "sqs")
+    sqs.list_queues()
+    sqs.close()
+    logs = wait_for(lambda: (text := labkit("logs").stdout) and "sqs:ListQueues" in text and text)
+    down, gone, nothing = labkit("down"), labkit("down"), labkit("logs")
+
+    assert up.stdout == f"labkit's local cloud is ready on {described['endpoint']} (pid {described['pid']})\n"
+    assert (up.returncode, again.stdout) == (0, up.stdout)
+    assert exports["AWS_ENDPOINT_URL"].strip("'\"") == described["endpoint"]
+    assert exports["AWS_SECRET_ACCESS_KEY"].strip("'\"") == described["secret_key"]
+    assert next(line for line in logs.splitlines() if "sqs:ListQueues" in line).split()[1] == "200"
+    assert (down.stdout, gone.stdout) == ("the local cloud has ended\n", "no local cloud runs\n")
+    assert nothing.returncode != 0 or nothing.stdout
+    if os.name == "posix":
+        assert (tmp_path / "local.json").exists() is False
+
+
+def test_the_file_with_the_keys_is_its_owners_alone(own, tmp_path):
+    """Others on the same computer must not read them."""
+    if os.name == "posix":
+        assert (tmp_path / "state" / "local.json").stat().st_mode & 0o077 == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -160,3 +162,87 @@ def test_errors_have_the_codes_and_sentences_of_aws(client, queue, unique):
     assert different.value.response["Error"]["Message"] == text
     assert type(different.value).__name__ == "QueueNameExists"
     assert many.value.response["Error"]["Code"] == "AWS.SimpleQueueService.TooManyEntriesInBatchRequest"
+
+
+def test_a_delayed_message_comes_when_it_is_due(client, queue):
+    """DelaySeconds of the message wins over that of the queue."""
+    url = queue(DelaySeconds="900")
+    client("sqs").send_message(QueueUrl=url, MessageBody="soon", DelaySeconds=1)
+    client("sqs").send_message(QueueUrl=url, MessageBody="late")
+
+    at_once = receive(client, url)
+    counts = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessagesDelayed"])
+    [soon] = receive(client, url, WaitTimeSeconds=5)
+
+    assert (at_once, counts["Attributes"], soon["Body"]) == ([], {"ApproximateNumberOfMessagesDelayed": "2"}, "soon")
+
+
+def test_a_long_poll_ends_with_the_message_and_a_short_one_at_once(client, queue):
+    """The difference that notebook 05 measures."""
+    url = queue()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(receive, client, url, WaitTimeSeconds=20)
+        began = time.monotonic()
+        client("sqs").send_message(QueueUrl=url, MessageBody="x")
+        [message] = waiting.result()
+
+    assert message["Body"] == "x"
+    assert time.monotonic() - began < 10
+    assert receive(client, url) == []
+
+
+def test_visibility_can_be_changed_alone_and_in_a_batch(client, queue):
+    """Zero gives a message back."""
+    url = queue(VisibilityTimeout="600")
+    for body in "ab":
+        client("sqs").send_message(QueueUrl=url, MessageBody=body)
+    first, second = receive(client, url, MaxNumberOfMessages=10)
+
+    client("sqs").change_message_visibility(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"], VisibilityTimeout=0)
+    answer = client("sqs").change_message_visibility_batch(
+        QueueUrl=url,
+        Entries=[
+            {"Id": "good", "ReceiptHandle": second["ReceiptHandle"], "VisibilityTimeout": 0},
+            {"Id": "bad", "ReceiptHandle": "nonsense", "VisibilityTimeout": 0},
+        ],
+    )
+
+    assert [entry["Id"] for entry in answer["Successful"]] == ["good"]
+    assert [(entry["Id"], entry["Code"]) for entry in answer["Failed"]] == [("bad", "ReceiptHandleIsInvalid")]
+    assert sorted(message["Body"] for message in receive(client, url, MaxNumberOfMessages=10)) == ["a", "b"]
+
+
+def test_a_purged_queue_is_empty_and_purged_once_a_minute(client, queue):
+    """What is in flight goes too."""
+    url = queue()
+    for body in "ab":
+        client("sqs").send_message(QueueUrl=url, MessageBody=body)
+    receive(client, url)
+
+    client("sqs").purge_queue(QueueUrl=url)
+    with pytest.raises(ClientError) as again:
+        client("sqs").purge_queue(QueueUrl=url)
+
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=names)["Attributes"]
+    assert counts == dict.fromkeys(names, "0")
+    error = again.value.response["Error"]
+    assert (error["Code"], error["Message"]) == (
+        "AWS.SimpleQueueService.PurgeQueueInProgress",
+        f"Only one PurgeQueue operation on {url.rpartition('/')[2]} is allowed every 60 seconds.",
+    )
+
+
+def test_queues_carry_tags_and_are_listed_by_prefix(client, unique):
+    """By the tag a lab finds what is its own."""
+    prefix = unique("Tagged")
+    urls = [
+        client("sqs").create_queue(QueueName=f"{prefix}-{n}", tags={"labkit:lab-id": "lab", "n": n})["QueueUrl"]
+        for n in "12"
+    ]
+
+    client("sqs").untag_queue(QueueUrl=urls[0], TagKeys=["n"])
+    client("sqs").tag_queue(QueueUrl=urls[0], Tags={"more": "x"})
+
+    assert client("sqs").list_queue_tags(QueueUrl=urls[0])["Tags"] == {"labkit:lab-id": "lab", "more": "x"}
+    assert client("sqs").list_queues(QueueNamePrefix=prefix)["QueueUrls"] == urls

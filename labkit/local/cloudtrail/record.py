@@ -21,6 +21,9 @@ DATA_EVENTS = {
         "CompleteMultipartUpload", "AbortMultipartUpload", "ListParts", "ListMultipartUploads", "PutObjectTagging",
         "GetObjectTagging", "DeleteObjectTagging", "PutObjectAcl", "GetObjectAcl", "GetObjectAttributes",
         "RestoreObject", "SelectObjectContent", "HeadBucket",
+        "DeleteObjectAnnotation", "GetObjectAnnotation", "GetObjectLegalHold", "GetObjectRetention",
+        "GetObjectTorrent", "ListObjectAnnotations", "PutObjectAnnotation", "PutObjectLegalHold",
+        "PutObjectRetention", "RenameObject", "UpdateObjectEncryption",
     },
     "dynamodb": {
         "PutItem", "GetItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "BatchGetItem", "Query", "Scan",

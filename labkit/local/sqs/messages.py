@@ -113,12 +113,7 @@ class Messages:
         self._delete(self._queues.of(call), call.params)
 
     def _delete(self, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
-        handle = str(entry.get("ReceiptHandle") or "")
-        if len(handle) != 64:
-            raise AwsError(
-                "ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.'
-            )
-        if queue.delete(handle, self._clock.now()):
+        if queue.delete(_receipt_handle(entry), self._clock.now()):
             self._measure(queue.arn, "NumberOfMessagesDeleted", 1.0)
         return {}
 
@@ -132,7 +127,7 @@ class Messages:
         self._change_visibility(self._queues.of(call), call.params)
 
     def _change_visibility(self, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
-        seconds, handle = int(entry.get("VisibilityTimeout") or 0), str(entry.get("ReceiptHandle") or "")
+        seconds, handle = int(entry.get("VisibilityTimeout") or 0), _receipt_handle(entry)
         if not 0 <= seconds <= 43_200:
             raise AwsError(
                 "InvalidParameterValue",
@@ -198,6 +193,13 @@ class Messages:
             now = self._clock.now()
             if deleted := sum(queue.delete(handle, now) for handle in receipt_handles):
                 self._measure(queue_arn, "NumberOfMessagesDeleted", float(deleted))
+
+
+def _receipt_handle(entry: dict[str, Any]) -> str:
+    handle = str(entry.get("ReceiptHandle") or "")
+    if len(handle) != 64:
+        raise AwsError("ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.')
+    return handle
 
 
 def _sender(call: ApiCall) -> str:

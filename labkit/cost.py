@@ -27,7 +27,8 @@ def cost(calls: Mapping[str, float]) -> pd.DataFrame:
     """Return what *calls* cost on AWS at list price, without any free tier; one row per item and a total.
 
     Args:
-        calls: Quantity per item of the price table, such as ``{"Lambda requests": 3_000_000}``.
+        calls: Quantity per item of the price table, such as ``{"Lambda requests": 3_000_000}``. Behind a colon an item
+            may say what it is for, so that it can stand in several rows: ``"SQS requests: idle polling"``.
 
     Returns:
         Columns ``item``, ``quantity``, ``unit``, ``USD per unit`` and ``USD``; the last row is the total. Where the
@@ -38,13 +39,14 @@ def cost(calls: Mapping[str, float]) -> pd.DataFrame:
     """
     items = prices()["items"]
     rows: list[list[Any]] = []
-    for item, quantity in calls.items():
+    for row, quantity in calls.items():
+        item = row.partition(":")[0]
         if item not in items:
             raise LabkitError(f"there is no price for {item!r}; there are: {', '.join(items)}")
         if not quantity >= 0:
-            raise LabkitError(f"{item}: {quantity!r} is no quantity; give a number, 0 or more")
+            raise LabkitError(f"{row}: {quantity!r} is no quantity; give a number, 0 or more")
         price = items[item]["usd"]
-        rows.append([item, float(quantity), items[item]["unit"], price, quantity * price])
+        rows.append([row, float(quantity), items[item]["unit"], price, quantity * price])
     rows.append(["total", float("nan"), "", float("nan"), sum(row[-1] for row in rows)])
     return pd.DataFrame(rows, columns=COLUMNS)
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,21 @@ COLOURS = {"Lambda": "#0b57a4", "SQS": "#c2560c", "DynamoDB": "#5b3fa0"}
 HATCHES = {"Lambda": "", "SQS": "//", "DynamoDB": ".."}
 
 
+@contextlib.contextmanager
+def projector() -> Iterator[None]:
+    """Draw in the projector's style, and leave the kernel showing the pictures of later cells.
+
+    The first picture loads the backend, which makes matplotlib interactive; the end of a style would undo that.
+    """
+    import matplotlib
+    import matplotlib.pyplot as plt
+
+    with plt.style.context(STYLE):
+        yield
+        interactive = matplotlib.is_interactive()
+    matplotlib.interactive(interactive)
+
+
 def draw_timeline(hops: pd.DataFrame) -> Any:
     """Draw the rows of :func:`labkit.follow` as bars on a time axis, and return the figure.
 
@@ -23,7 +40,7 @@ def draw_timeline(hops: pd.DataFrame) -> Any:
     """
     import matplotlib.pyplot as plt
 
-    with plt.style.context(STYLE):
+    with projector():
         figure, axes = plt.subplots(figsize=(16, 1.5 + 0.9 * len(hops)))
         axes.grid(axis="y", visible=False)
         for position, (_, hop) in enumerate(hops.iterrows()):

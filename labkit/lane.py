@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from labkit.display import STYLE, measured_on
+from labkit.display import measured_on, projector
 
 WAITING, FAILED, LAKE, FAILURES = "#c9d3df", "#b3261e", "#0b57a4", "#c2560c"
 
@@ -25,7 +25,7 @@ def draw_lane(records: pd.DataFrame, *, changed: float) -> Any:
     from matplotlib.patches import Patch
 
     good = records[records["where to"] == "lake"]
-    with plt.style.context(STYLE):
+    with projector():
         figure, axes = plt.subplots(figsize=(16, 8))
         axes.grid(axis="y", visible=False)
         for place, row in enumerate(records.to_dict("records")):

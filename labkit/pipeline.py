@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from labkit.display import STYLE, measured_on
+from labkit.display import measured_on, projector
 from labkit.parts import PARTS, Look, Part, State
 
 COLUMNS = ["part", "notebook", "state", "detail"]
@@ -84,7 +84,7 @@ def draw_pipeline(seen: dict[str, tuple[Part, Look]]) -> Any:
     from matplotlib.patches import FancyBboxPatch
 
     built = sum(look.state is not State.MISSING for _, look in seen.values())
-    with plt.style.context(STYLE):
+    with projector():
         figure, axes = plt.subplots(figsize=(16, 7.4), layout="none")
         figure.subplots_adjust(left=0.01, right=0.99, top=0.9, bottom=0.06)
         axes.set(xlim=(-0.5, 4.5), ylim=(2.45, -0.5))

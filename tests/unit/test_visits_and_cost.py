@@ -107,6 +107,18 @@ def test_what_has_no_price_is_refused(calls, sentence):
         cost(calls)
 
 
+def test_an_item_says_what_it_is_for():
+    """Idle polling is a row of its own in the bill, at the price of every SQS request."""
+    table = cost({"SQS requests: send": 1_000_000, "SQS requests: idle polling": 500_000}).set_index("item")
+
+    assert table["USD"].round(4).to_dict() == {
+        "SQS requests: send": 0.4,
+        "SQS requests: idle polling": 0.2,
+        "total": 0.6,
+    }
+    assert set(table["unit"]) == {"request of up to 64 KB", ""}
+
+
 def test_every_price_says_where_it_is_from():
     """Prices change; the date says how old these are."""
     assert all(item["source"].startswith("https://") and item["seen"] for item in prices()["items"].values())

@@ -190,10 +190,12 @@ def test_a_function_whose_last_invocation_raised_is_failing(course):
 def test_the_checkpoint_is_one_line_and_is_kept(small_course, capsys, tmp_path, monkeypatch):
     """Learners paste it into the chat; labkit run collects the numbers."""
     monkeypatch.setenv("LABKIT_FACTS", str(tmp_path / "facts"))
+    monkeypatch.setattr("labkit.progress.checks_of", lambda number: dict.fromkeys(("1", "2", "predict")))
+    progress_file.change_notebook("03", lambda entry: entry.update(exercises={"1": "correct", "predict": "correct"}))
     capsys.readouterr()
     labkit.checkpoint("03", visits=12)
 
-    assert capsys.readouterr().out == "03 ✓ core · 0 of 0 exercises\n"
+    assert capsys.readouterr().out == "03 ✓ core · 1 of 2 exercises\n"
     assert json.loads((tmp_path / "facts").read_text()) == {"notebook": "03", "facts": {"visits": 12}}
     table = labkit.progress()
     assert list(table["core"]) == ["done", "–", "–"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -190,7 +191,9 @@ def test_a_function_whose_last_invocation_raised_is_failing(course):
 def test_the_checkpoint_is_one_line_and_is_kept(small_course, capsys, tmp_path, monkeypatch):
     """Learners paste it into the chat; labkit run collects the numbers."""
     monkeypatch.setenv("LABKIT_FACTS", str(tmp_path / "facts"))
-    monkeypatch.setattr("labkit.progress.checks_of", lambda number: dict.fromkeys(("1", "2", "predict")))
+    monkeypatch.setattr(
+        sys.modules["labkit.progress"], "checks_of", lambda number: dict.fromkeys(("1", "2", "predict"))
+    )
     progress_file.change_notebook("03", lambda entry: entry.update(exercises={"1": "correct", "predict": "correct"}))
     capsys.readouterr()
     labkit.checkpoint("03", visits=12)

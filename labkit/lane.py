@@ -8,7 +8,7 @@ import pandas as pd
 
 from labkit.display import measured_on, projector
 
-WAITING, FAILED, LAKE, FAILURES = "#c9d3df", "#b3261e", "#0b57a4", "#c2560c"
+WAITING, BLOCKED, FAILED, LAKE, FAILURES, EDGE = "#dfe6ee", "#f7e3e0", "#9c1b13", "#0b57a4", "#c2560c", "#9aa8b7"
 
 
 def draw_lane(records: pd.DataFrame, *, changed: float) -> Any:
@@ -31,10 +31,18 @@ def draw_lane(records: pd.DataFrame, *, changed: float) -> Any:
         for place, row in enumerate(records.to_dict("records")):
             bad = row["where to"] != "lake"
             axes.barh(
-                place, row["left"] - row["written"], left=row["written"], height=0.55, edgecolor="#5a6b7d",
-                color="#f4d9d6" if bad else WAITING, hatch="xx" if bad else "", linewidth=1,
-            )  # fmt: skip
-            axes.plot(row["failed at"], [place] * len(row["failed at"]), "x", color=FAILED, markersize=13, ls="")
+                place,
+                row["left"] - row["written"],
+                left=row["written"],
+                height=0.55,
+                color=BLOCKED if bad else WAITING,
+                edgecolor=EDGE,
+                hatch="" if bad else "/",
+                linewidth=1,
+            )
+            axes.plot(
+                row["failed at"], [place] * len(row["failed at"]), "X", color=FAILED, markersize=15, ls="", mec="white"
+            )
             axes.plot(row["left"], place, "s" if bad else "o", color=FAILURES if bad else LAKE, markersize=15, ls="")
         axes.axvline(changed, color="#222222", linestyle="--", linewidth=2.5)
         axes.text(changed, -0.75, "the mapping is changed ", ha="right", va="center", fontsize=16)
@@ -44,8 +52,8 @@ def draw_lane(records: pd.DataFrame, *, changed: float) -> Any:
         axes.set_xlabel(f"seconds since the first record was written · {measured_on()}")
         axes.set_title(f"One bad record held up {len(good)} good ones for {good['left'].min():.1f} s")
         handles: list[Any] = [
-            Patch(facecolor=WAITING, edgecolor="#5a6b7d", label="waits in the stream"),
-            Line2D([], [], color=FAILED, marker="x", ls="", markersize=13, label="an attempt fails"),
+            Patch(facecolor=WAITING, edgecolor=EDGE, hatch="/", label="waits in the stream"),
+            Line2D([], [], color=FAILED, marker="X", ls="", markersize=15, label="an attempt fails"),
             Line2D([], [], color=LAKE, marker="o", ls="", markersize=15, label="arrives in the lake"),
             Line2D([], [], color=FAILURES, marker="s", ls="", markersize=15, label="given up and noted"),
         ]

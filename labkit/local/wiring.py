@@ -63,6 +63,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     sys.setswitchinterval(0.001)  # the event loop must not wait 5 ms for moto's thread
     clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
     buckets, roles, logs, streams, rest_apis = Buckets(moto), Roles(moto), Logs(moto), Streams(moto), RestApis(moto)
+    kinesis = KinesisStreams(moto)
 
     bucket_access = BucketAccess(moto)
     mails = Mails(settings.state_dir / "mail", settings.smtp)
@@ -111,7 +112,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     mappings = EventSourceMappings(
         queues=sqs,
-        streams={"dynamodb": streams, "kinesis": KinesisStreams(moto)},
+        streams={"dynamodb": streams, "kinesis": kinesis},
         invoke=functions.invoke,
         configuration=functions.configuration,
         role_can=iam.role_can,
@@ -238,6 +239,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             **cloudwatch.interceptors,
             **{("cloudwatch", name): _refuse for name in ("PutMetricAlarm", "PutCompositeAlarm")},
             **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
+            ("kinesis", "CreateStream"): kinesis.create_stream,
+            ("kinesis", "ListStreams"): kinesis.list_streams,
             **{("kinesis", name): _refuse for name in ("SplitShard", "MergeShards", "UpdateShardCount")},
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,

@@ -70,8 +70,7 @@ def build_everything(client, lab):
         KeySchema=[{"AttributeName": "Key", "KeyType": "HASH"}],
         AttributeDefinitions=[{"AttributeName": "Key", "AttributeType": "S"}],
     )  # fmt: skip
-    client("kinesis").create_stream(StreamName=f"Stream-{lab}", ShardCount=1)
-    client("kinesis").add_tags_to_stream(StreamName=f"Stream-{lab}", Tags=tags(lab))
+    client("kinesis").create_stream(StreamName=f"Stream-{lab}", ShardCount=1, Tags=tags(lab))
     role = iam.create_role(RoleName=f"Function-{lab}", AssumeRolePolicyDocument=ASSUME, Tags=pairs(lab))["Role"]["Arn"]
     iam.put_role_policy(RoleName=f"Function-{lab}", PolicyName="anything", PolicyDocument=ANYTHING)
     build_function(client, f"Function-{lab}", role, tags(lab))

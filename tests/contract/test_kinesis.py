@@ -291,3 +291,37 @@ def test_resharding_is_refused(client, stream):
 
     with pytest.raises(ClientError, match="does not implement kinesis:UpdateShardCount"):
         client("kinesis").update_shard_count(StreamName=name, TargetShardCount=2, ScalingType="UNIFORM_SCALING")
+
+
+def test_a_stream_carries_the_tags_of_its_creation(client, unique):
+    """Clean-up recognises by its tag what belongs to a lab; moto alone forgets them."""
+    name = unique("tagged")
+
+    client("kinesis").create_stream(StreamName=name, ShardCount=1, Tags={"labkit:lab-id": "shelf", "stage": "test"})
+
+    assert client("kinesis").list_tags_for_stream(StreamName=name)["Tags"] == [
+        {"Key": "labkit:lab-id", "Value": "shelf"},
+        {"Key": "stage", "Value": "test"},
+    ]
+    client("kinesis").delete_stream(StreamName=name)
+
+
+def test_a_list_of_streams_comes_in_pages_with_a_token(client, unique):
+    """Without the token a paginator ends after the first page, and clean-up would forget a stream."""
+    names = sorted(unique("paged") for _ in range(3))
+    for name in names:
+        client("kinesis").create_stream(StreamName=name, ShardCount=1)
+
+    pages = list(client("kinesis").get_paginator("list_streams").paginate(PaginationConfig={"PageSize": 2}))
+
+    listed = [name for page in pages for name in page["StreamNames"]]
+    assert [name for name in listed if name in names] == names
+    assert listed == sorted(listed)
+    assert [len(page["StreamNames"]) for page in pages[:-1]] == [2] * (len(pages) - 1)
+    assert [(page["HasMoreStreams"], "NextToken" in page) for page in pages] == [
+        *[(True, True)] * (len(pages) - 1),
+        (False, False),
+    ]
+    assert {one["StreamName"] for page in pages for one in page["StreamSummaries"]} == set(listed)
+    for name in names:
+        client("kinesis").delete_stream(StreamName=name)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import Any
 
+from labkit.local.api_call import ApiCall, HttpResponse
 from labkit.local.moto_app.app import MotoApp, backend
+from labkit.local.moto_app.protocols import serialise
+
+PAGE = 100  # names, unless the caller says so
+Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 
 
 class KinesisStreams:
@@ -29,6 +35,54 @@ class KinesisStreams:
             LookupError: The stream does not exist any more.
         """
         return await self._moto.run(_records, stream_arn, shard, position, limit)
+
+    async def create_stream(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Create a stream with its tags, which moto drops.
+
+        https://docs.aws.amazon.com/kinesis/latest/APIReference/API_CreateStream.html
+        """
+        answer = await forward(call)
+        if answer.status == 200 and call.params.get("Tags"):
+            await self._moto.run(_tag, call.region, call.params["StreamName"], call.params["Tags"])
+        return answer
+
+    async def list_streams(self, call: ApiCall, _: Forward) -> HttpResponse:
+        """List streams by name in pages, each but the last with a token, which moto leaves out.
+
+        https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ListStreams.html
+        """
+        token = call.params.get("NextToken")
+        after = bytes.fromhex(token).decode() if token else call.params.get("ExclusiveStartStreamName") or ""
+        found = await self._moto.run(_summaries, call.region, after)
+        limit = int(call.params.get("Limit") or PAGE)
+        page = found[:limit]
+        result: dict[str, Any] = {
+            "StreamNames": [one["StreamName"] for one in page],
+            "HasMoreStreams": len(found) > limit,
+            "StreamSummaries": page,
+        }
+        if result["HasMoreStreams"]:
+            result["NextToken"] = page[-1]["StreamName"].encode().hex()
+        return serialise(call, result)
+
+
+def _summaries(region: str, after: str) -> list[dict[str, Any]]:
+    streams = sorted(backend("kinesis", region).streams.values(), key=lambda one: str(one.stream_name))
+    return [
+        {
+            "StreamName": one.stream_name,
+            "StreamARN": one.arn,
+            "StreamStatus": one.status,
+            "StreamModeDetails": {"StreamMode": one.stream_mode.get("StreamMode", "PROVISIONED")},
+            "StreamCreationTimestamp": one.creation_datetime,
+        }
+        for one in streams
+        if one.stream_name > after
+    ]
+
+
+def _tag(region: str, name: str, tags: dict[str, str]) -> None:
+    backend("kinesis", region).add_tags_to_stream(stream_arn=None, stream_name=name, tags=tags)
 
 
 def _stream(stream_arn: str) -> Any:

@@ -19,7 +19,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -35,6 +35,7 @@ from labkit.exceptions import LabkitError
 
 FUNCTIONS = ("ProductVisitSendDataToQueue", "ProductVisitHandler", "ProductVisitDataLakeHandler")
 LISTING_INTERVAL = 0.25
+IDLE_SECONDS = 5
 ROLE_TRUST = {
     "Version": "2012-10-17",
     "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}],
@@ -68,7 +69,10 @@ class Target:
 
 @dataclass(slots=True)
 class Figures:
-    """What was measured; seconds, milliseconds, visits per second and MiB as the names say."""
+    """What was measured; seconds, milliseconds, visits per second, percent and MiB as the names say.
+
+    *growth* is the cost of a visit among ten times as many, divided by that of the throughput run; 0 if not measured.
+    """
 
     start_s: float
     deploy_s: float = 0.0
@@ -78,11 +82,12 @@ class Figures:
     lost: int = 0
     duplicated: int = 0
     memory_mib: float = 0.0
-    notes: list[str] = field(default_factory=list)
+    idle_cpu_percent: float = 0.0
+    growth: float = 0.0
 
 
 def measure(
-    variant: str, peer: str | None, *, visits: int = 1000, threads: int = 16, samples: int = 50
+    variant: str, peer: str | None, *, visits: int = 1000, threads: int = 16, samples: int = 50, growth: bool = False
 ) -> dict[str, Figures]:
     """Measure labkit, and *peer* if given, one after the other with the same functions.
 
@@ -92,6 +97,7 @@ def measure(
         visits: How many visits the throughput run sends.
         threads: How many clients send them.
         samples: How many single visits the latency is taken from.
+        growth: Send ten times as many visits afterwards, to labkit, and compare the cost of one.
 
     Returns:
         Figures by name of the cloud.
@@ -100,7 +106,10 @@ def measure(
     figures = {}
     for start in (labkit_target, *([PEERS[peer]] if peer else [])):
         with start() as target:
-            figures[target.name] = measure_target(target, zips, visits, threads, samples)
+            pipeline = measure_target(target, zips, visits, threads, samples)
+            if growth and target.name == "labkit":
+                pipeline.measure_growth(visits, threads)
+            figures[target.name] = pipeline.figures
     return figures
 
 
@@ -200,26 +209,57 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def measure_target(target: Target, zips: dict[str, bytes], visits: int, threads: int, samples: int) -> Figures:
+@dataclass(slots=True)
+class Pipeline:
+    """The deployed application under measurement."""
+
+    target: Target
+    url: str
+    lake: Lake
+    figures: Figures
+
+    def send(self, visits: int, threads: int) -> float:
+        """Send *visits*, wait until all are in the lake, and return the seconds of one; count what is lost or twice."""
+        started = time.perf_counter()
+        sent = _send_many(self.url, visits, threads)
+        self.lake.wait_for(sent, deadline=max(60.0, visits / 5))
+        seconds = time.perf_counter() - started
+        self.figures.lost += len(sent - set(self.lake.keys))
+        self.figures.duplicated += sum(count - 1 for key, count in self.lake.keys.items() if key in sent)
+        return seconds / visits
+
+    def measure_growth(self, visits: int, threads: int) -> None:
+        """Compare the cost of a visit among ten times as many with that of the throughput run."""
+        self.figures.growth = self.send(10 * visits, threads) * self.figures.visits_per_s
+
+
+def measure_target(target: Target, zips: dict[str, bytes], visits: int, threads: int, samples: int) -> Pipeline:
     """Deploy the pipeline on *target* and measure it."""
     figures = Figures(start_s=target.start_seconds)
     started = time.perf_counter()
     api, bucket = deploy(target, zips)
     figures.deploy_s = time.perf_counter() - started
-    url = target.api_url(api)
-    lake = Lake(target.client("s3"), bucket)
-    _warm_up(url, lake)
-    latencies = sorted(_one_visit(url, lake) for _ in range(samples))
+    pipeline = Pipeline(target, target.api_url(api), Lake(target.client("s3"), bucket), figures)
+    _warm_up(pipeline.url, pipeline.lake)
+    latencies = sorted(_one_visit(pipeline.url, pipeline.lake) for _ in range(samples))
     figures.latency_median_ms = statistics.median(latencies)
     figures.latency_p95_ms = latencies[int(len(latencies) * 0.95) - 1]
-    started = time.perf_counter()
-    sent = _send_many(url, visits, threads)
-    lake.wait_for(sent, deadline=max(60.0, visits / 5))
-    figures.visits_per_s = visits / (time.perf_counter() - started)
-    figures.lost = len(sent - set(lake.keys))
-    figures.duplicated = sum(count - 1 for key, count in lake.keys.items() if key in sent)
+    figures.idle_cpu_percent = _idle_cpu(target.process)
+    figures.visits_per_s = 1 / pipeline.send(visits, threads)
     figures.memory_mib = _memory(target.process)
-    return figures
+    return pipeline
+
+
+def _idle_cpu(process: psutil.Process) -> float:
+    """Return the processor time of *process* and its children in per cent of one processor, while nobody calls."""
+    time.sleep(1)
+
+    def used() -> float:
+        return sum(sum(one.cpu_times()[:2]) for one in [process, *process.children(recursive=True)])
+
+    before = used()
+    time.sleep(IDLE_SECONDS)
+    return (used() - before) / IDLE_SECONDS * 100
 
 
 def deploy(target: Target, zips: dict[str, bytes]) -> tuple[str, str]:
@@ -403,6 +443,8 @@ ROWS = [
     ("lost", "lost", "{:d}", False),
     ("duplicated", "duplicated", "{:d}", False),
     ("memory with children, MiB", "memory_mib", "{:.0f}", False),
+    ("idle, % of a processor", "idle_cpu_percent", "{:.1f}", False),
+    ("cost of a visit, 10 × as many : throughput run", "growth", "{:.2f}×", False),
 ]
 
 

@@ -268,6 +268,7 @@ def bench(
     peer: Annotated[str | None, typer.Option(help="ministack: measured beside labkit in the same run")] = None,
     visits: Annotated[int, typer.Option(help="visits of the throughput run")] = 1000,
     samples: Annotated[int, typer.Option(help="single visits of the latency run")] = 50,
+    growth: Annotated[bool, typer.Option("--growth", help="send ten times as many visits afterwards")] = False,
 ) -> None:
     """Measure start, deployment, latency, throughput and memory."""
     from labkit import bench as benchmark
@@ -275,7 +276,9 @@ def bench(
     if peer is not None and peer not in benchmark.PEERS:
         raise LabkitError(f"--peer is {peer!r}; labkit can be measured beside: {', '.join(benchmark.PEERS)}")
     for variant in ("one-by-one", "committed"):
-        figures: dict[str, Any] = benchmark.measure(variant, peer, visits=visits, samples=samples)
+        figures: dict[str, Any] = benchmark.measure(
+            variant, peer, visits=visits, samples=samples, growth=growth and variant == "committed"
+        )
         benchmark.print_figures(variant, figures)
 
 

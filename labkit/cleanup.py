@@ -52,14 +52,16 @@ def cleanup(*, yes: bool = False, lab_id: str | None = None, timeout: float | No
     """
     chosen = settings()
     lab = lab_id or chosen["lab_id"]
-    before, strangers = resources(lab)
+    client: Client = functools.cache(boto3.client)  # a look at all services with new clients takes a second
+    before, strangers = resources(lab, client)
     _print(lab, before, strangers)
     if chosen["cloud"] == "aws" and not yes and before:
         raise LabkitError(
             f"{len(before)} resources in your AWS account would be deleted; call cleanup(yes=True) to do it"
         )
     patience = PATIENCE[chosen["cloud"]] if timeout is None else timeout
-    later = _delete_all(lab, before, deadline=time.monotonic() + patience, pause=PAUSE[chosen["cloud"]])
+    deadline = time.monotonic() + patience
+    later = _delete_all(lab, before, client, deadline=deadline, pause=PAUSE[chosen["cloud"]]) if before else []
     for one in later:
         print(f"AWS itself removes within 48 hours: the unconfirmed {one.kind} {one.name} of {one.parent}")
     # What is built from now on is new, not as old as what has just gone: the janitor goes by that age.
@@ -85,17 +87,16 @@ def in_order(found: list[Resource]) -> list[Resource]:
     return sorted(found, key=lambda one: (kinds.index(one.kind), one))
 
 
-def _delete_all(lab: str, before: list[Resource], *, deadline: float, pause: float) -> list[Resource]:
+def _delete_all(lab: str, before: list[Resource], client: Client, *, deadline: float, pause: float) -> list[Resource]:
     """Delete until a look finds nothing; return the unconfirmed subscriptions, which nobody can delete."""
     # A stage's log group is found through its API only, so it must be remembered while the API still stands.
     groups = {one for one in before if one.kind == "log group"}
     left = before
     while True:
-        client: Client = functools.cache(boto3.client)
         for one in in_order(list({*left, *groups})):
             if one.id != PENDING:
                 _tolerant(DELETERS[one.kind], client, one)
-        found = resources(lab)[0]
+        found = resources(lab, client)[0]
         later, left = [one for one in found if one.id == PENDING], [one for one in found if one.id != PENDING]
         if not left:
             return later

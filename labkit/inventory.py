@@ -67,9 +67,9 @@ def _found_by(resource: Resource) -> str:
     return f"its {PARENTS[resource.kind]}" if resource.kind in PARENTS else "tag"
 
 
-def resources(lab_id: str) -> tuple[list[Resource], list[Resource]]:
+def resources(lab_id: str, client: Client | None = None) -> tuple[list[Resource], list[Resource]]:
     """Return what belongs to a lab, and what has its name but not its tag."""
-    client: Client = functools.cache(boto3.client)
+    client = client or functools.cache(boto3.client)
     named = [one for one in everything(client) if belongs(one.last_name, lab_id)]
     parents = [one for one in named if one.kind not in PARENTS]
     mine = [one for one in parents if tags_of(client, one).get(TAG) == lab_id]

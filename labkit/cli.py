@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 import time
 from datetime import timedelta
@@ -202,33 +201,17 @@ def doctor(
 
 
 @app.command()
-def lab() -> None:
-    """Open JupyterLab on the first notebook, with the local cloud up."""
+def lab(
+    options: Annotated[list[str] | None, typer.Argument(help="behind --: options of jupyter lab")] = None,
+    *,
+    browser: Annotated[bool, typer.Option(help="open a browser; the address is printed in any case")] = True,
+) -> None:
+    """Open JupyterLab on the first notebook, with the local cloud up; what this starts, it ends."""
+    from labkit import jupyter_lab
     from labkit.restore import keep_originals
 
-    first = notebook_first()
     keep_originals()
-    described = local_process.start()
-    print(f"local cloud: {described['endpoint']}; end it with: labkit down")
-    arguments = [
-        sys.executable,
-        "-m",
-        "jupyter",
-        "lab",
-        f"--notebook-dir={first.parent}",
-        f"--LabApp.default_url=/lab/tree/{first.name}",
-    ]
-    raise typer.Exit(subprocess.call(arguments))
-
-
-def notebook_first() -> Path:
-    """Return the notebook that a learner opens first."""
-    from labkit.notebook_run import find_notebooks
-
-    found = find_notebooks(course.notebooks_folder(), [])
-    if not found:
-        raise LabkitError(f"there is no notebook in {course.notebooks_folder()}")
-    return found[0]
+    raise typer.Exit(jupyter_lab.serve(options or [], browser=browser))
 
 
 @app.command(name="catch-up")

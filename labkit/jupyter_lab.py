@@ -1,0 +1,131 @@
+"""JupyterLab on the first notebook: the local cloud up, the table of contents open, and an end for all of it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from labkit import course, local_process
+from labkit.settings import resolve_settings
+
+WORKSPACE = "course"
+CONFIGURATION = Path(__file__).parent / "jupyter_config"
+START_SECONDS = 120.0
+
+
+def serve(options: list[str], *, browser: bool = True) -> int:
+    """Run JupyterLab until it is ended, and end the local cloud with it, if it was started here.
+
+    Args:
+        options: Options of ``jupyter lab``; they win over labkit's own.
+        browser: Whether to open one.
+
+    Returns:
+        JupyterLab's exit code.
+
+    Raises:
+        LabkitError: There is no notebook, a setting is not valid, or the local cloud did not start.
+    """
+    notebook = first_notebook()
+    os.environ["LABKIT_STATE_DIR"] = str(local_process.state_dir())
+    with local_cloud_up():
+        keep_workspace()
+        jupyter = subprocess.Popen([*command(notebook, browser=browser), *options], env=environment())
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches JupyterLab too, which asks whether it is meant
+        signal.signal(signal.SIGTERM, lambda *_: jupyter.terminate())
+        described = _when_ready(jupyter)
+        if described is not None:
+            print(f"JupyterLab:  {address(described, notebook)}", flush=True)
+        return jupyter.wait()
+
+
+def first_notebook() -> Path:
+    """Return the notebook that a learner opens first.
+
+    Raises:
+        LabkitError: There is none.
+    """
+    return next(iter(course.notebooks().values())).path
+
+
+def command(notebook: Path, *, browser: bool) -> list[str]:
+    """Return the command that opens *notebook* in JupyterLab."""
+    state = local_process.state_dir()
+    return [
+        sys.executable, "-m", "jupyterlab",
+        f"--ServerApp.root_dir={_root(notebook)}",
+        f"--ServerApp.preferred_dir={notebook.parent}",
+        f"--LabApp.default_url={_page(notebook)}",
+        f"--LabApp.workspaces_dir={state / 'jupyter' / 'workspaces'}",
+        "--LabApp.extension_manager=readonly",
+        *([] if browser else ["--no-browser"]),
+    ]  # fmt: skip
+
+
+def environment() -> dict[str, str]:
+    """Return what JupyterLab and its kernels get: the state directory, and the settings of the course."""
+    before = os.environ.get("JUPYTER_CONFIG_PATH")
+    return os.environ | {"JUPYTER_CONFIG_PATH": os.pathsep.join(filter(None, [str(CONFIGURATION), before]))}
+
+
+def keep_workspace() -> None:
+    """Put the course's workspace where JupyterLab keeps the learner's; one that is there already stays."""
+    from jupyterlab_server.workspaces_handler import WorkspacesManager
+
+    folder = local_process.state_dir() / "jupyter" / "workspaces"
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.glob(f"{WORKSPACE}-*")):
+        content = (CONFIGURATION / "course.jupyterlab-workspace").read_text(encoding="utf-8")
+        WorkspacesManager(str(folder)).save(WORKSPACE, content)
+
+
+@contextlib.contextmanager
+def local_cloud_up() -> Iterator[None]:
+    """Have the local cloud up, if the course runs on it; who starts it ends it."""
+    if resolve_settings({})["cloud"] != "local":
+        yield
+        return
+    ran_before = local_process.find() is not None
+    described = local_process.start()
+    print(f"local cloud: {described['endpoint']} ({'it ran before, and stays' if ran_before else 'ends with this'})")
+    try:
+        yield
+    finally:
+        if not ran_before:
+            local_process.stop()
+
+
+def address(described: dict[str, Any], notebook: Path) -> str:
+    """Return the address for a browser, from what a running server tells of itself."""
+    return f"{described['url'].rstrip('/')}{_page(notebook)}?token={described['token']}"
+
+
+def _page(notebook: Path) -> str:
+    return f"/lab/workspaces/{WORKSPACE}/tree/{notebook.relative_to(_root(notebook)).as_posix()}"
+
+
+def _root(notebook: Path) -> Path:
+    """Return the folder that JupyterLab shows: the checkout, since the notebooks link to its docs."""
+    checkout = notebook.parent.parent
+    return checkout if (checkout / "docs").is_dir() else notebook.parent
+
+
+def _when_ready(jupyter: subprocess.Popen[bytes]) -> dict[str, Any] | None:
+    """Return what the server tells of itself once it listens; ``None`` when it ended, or takes too long."""
+    from jupyter_core.paths import jupyter_runtime_dir
+
+    path = Path(jupyter_runtime_dir()) / f"jpserver-{jupyter.pid}.json"
+    deadline = time.monotonic() + START_SECONDS
+    while time.monotonic() < deadline and jupyter.poll() is None:
+        with contextlib.suppress(OSError, ValueError):
+            return dict(json.loads(path.read_text(encoding="utf-8")))
+        time.sleep(0.05)
+    return None

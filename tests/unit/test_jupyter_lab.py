@@ -1,0 +1,83 @@
+"""``labkit lab``, as it is started in a terminal without a browser."""
+
+from __future__ import annotations
+
+import json
+from urllib.parse import urlsplit
+
+import pytest
+
+from labkit import jupyter_lab, local_process
+from tests.running_lab import RunningLab
+
+
+@pytest.fixture
+def open_lab(tmp_path):
+    opened: list[RunningLab] = []
+
+    def start(*options: str) -> RunningLab:
+        opened.append(RunningLab(tmp_path, *options))
+        return opened[-1]
+
+    yield start
+    for lab in opened:
+        if lab.process.poll() is None:
+            lab.end()
+    local_process.stop(tmp_path)
+
+
+@pytest.mark.slow
+def test_it_opens_on_the_first_notebook_with_the_table_of_contents_and_ends_what_it_started(open_lab, tmp_path):
+    """A learner's first minute, and the last."""
+    lab = open_lab()
+    url = lab.wait_for_address()
+
+    assert urlsplit(url).path == "/lab/workspaces/course/tree/notebooks/00_start_here.ipynb"
+    assert b"JupyterLab" in lab.get(urlsplit(url).path)
+    left = json.loads(lab.get("/lab/api/workspaces/course"))["data"]["layout-restorer:data"]["left"]
+    assert (left["current"], left["collapsed"]) == ("@jupyterlab/toc:plugin", False)
+    news = json.loads(lab.get("/lab/api/settings/@jupyterlab/apputils-extension:notification"))
+    assert news["schema"]["properties"]["fetchNews"]["default"] == "false"
+    assert json.loads(lab.get("/api/contents/docs/glossary.md?content=0"))["type"] == "file"  # notebooks link to it
+    described = local_process.find(tmp_path)
+    assert f"local cloud: {described['endpoint']} (ends with this)" in lab.lines
+
+    lab.end()
+
+    assert local_process.find(tmp_path) is None
+
+
+def test_a_local_cloud_that_ran_before_stays(monkeypatch, tmp_path, capsys):
+    """Who starts it ends it: somebody may be using it from a terminal."""
+    monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path))
+    before = local_process.start(tmp_path, ["--port", "0"])
+    try:
+        with jupyter_lab.local_cloud_up():
+            pass
+
+        assert local_process.find(tmp_path)["pid"] == before["pid"]
+        assert capsys.readouterr().out == f"local cloud: {before['endpoint']} (it ran before, and stays)\n"
+    finally:
+        local_process.stop(tmp_path)
+
+
+def test_a_course_on_aws_starts_no_local_cloud(monkeypatch, tmp_path):
+    """As chosen in notebook 00."""
+    monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path))
+    (tmp_path / "settings.json").write_text(
+        json.dumps({"cloud": "aws", "lab_id": "ada", "email": "ada@example.com"}), encoding="utf-8"
+    )
+    with jupyter_lab.local_cloud_up():
+        assert local_process.find(tmp_path) is None
+
+
+def test_a_workspace_that_the_learner_has_arranged_stays(monkeypatch, tmp_path):
+    """Only the first start lays out the panels."""
+    monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path))
+    jupyter_lab.keep_workspace()
+    kept = next((tmp_path / "jupyter" / "workspaces").iterdir())
+    kept.write_text("arranged")
+
+    jupyter_lab.keep_workspace()
+
+    assert kept.read_text() == "arranged"

@@ -229,7 +229,7 @@ def _kernel_log(path: Path) -> Iterator[TextIO]:
 def _write_html(executed: Path) -> None:
     from nbconvert import HTMLExporter
 
-    exporter = HTMLExporter(embed_images=True)
+    exporter = HTMLExporter()  # embed_images would close each <details> at its summary, and show every solution
     exporter.exclude_anchor_links = True
     for script in ("mathjax_url", "require_js_url", "jquery_url", "mermaid_js_url", "mermaid_layout_elk_js_url"):
         setattr(exporter, script, "")  # the page must open without a network

@@ -137,3 +137,19 @@ def test_bare_papermill_works_from_any_folder_and_the_local_cloud_ends_when_idle
     while (tmp_path / "state" / "local.json").exists():
         assert time.monotonic() < deadline, "the local cloud still runs 20 s after the last request"
         time.sleep(0.2)
+
+
+def test_hints_and_solutions_stay_folded_in_the_html_page(tmp_path):
+    """A page that shows every solution spoils the exercise."""
+    from labkit import notebook_run
+
+    hints = {"Hint 1": "Look at the **price**.", "Hint 2": "x"}
+    folded = "\n".join(f"<details><summary>{name}</summary>\n\n{text}\n\n</details>" for name, text in hints.items())
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(folded)])
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(notebook, tmp_path / "05_x.ipynb")
+    notebook_run.run_notebooks([tmp_path / "05_x.ipynb"], out=tmp_path / "build", parameters={})
+
+    page = (tmp_path / "build" / "05_x.html").read_text(encoding="utf-8")
+    found = re.search(r"<details><summary>Hint 1</summary>(.*?)</details>", page, re.DOTALL)
+    assert found[1].strip() == "<p>Look at the <strong>price</strong>.</p>"

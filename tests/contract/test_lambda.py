@@ -196,3 +196,29 @@ def test_keys_of_a_role_do_what_the_role_may_and_no_more(client, function, queue
 
     short = name.rpartition(":")[2]
     assert (who, refused) == (f"arn:aws:sts::123456789012:assumed-role/{short}/{short}", "AccessDenied")
+
+
+def test_a_function_is_pending_until_somebody_looks(client, unique):
+    """Who calls too early gets AWS's 409; boto3's waiter finds it Active at its first look, and sleeps not at all."""
+    name = unique("Early")
+    trust = {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+    role = client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps({"Statement": [trust]}))
+    code = {"ZipFile": zipped("def lambda_handler(event, context):\n    return 1\n")}
+    settings = {"Runtime": "python3.11", "Role": role["Role"]["Arn"], "Handler": "lambda_function.lambda_handler"}
+
+    created = client("lambda").create_function(FunctionName=name, Code=code, **settings)
+    with pytest.raises(ClientError) as too_early:
+        client("lambda").invoke(FunctionName=name)
+    with pytest.raises(ClientError) as changed_too_early:
+        client("lambda").update_function_configuration(FunctionName=name, Timeout=5)
+    looked_at = client("lambda").get_function_configuration(FunctionName=name)
+
+    message = (
+        "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+    )
+    assert [created[key] for key in ("State", "StateReasonCode")] == ["Pending", "Creating"]
+    for refused in (too_early, changed_too_early):
+        error = refused.value.response["Error"]
+        assert (error["Code"], error["Message"]) == ("ResourceConflictException", message)
+    assert (looked_at["State"], looked_at["LastUpdateStatus"]) == ("Active", "Successful")
+    assert call(client, name)["Payload"] == 1

@@ -98,7 +98,9 @@ class Lambda:
 
     def configuration(self, arn: str) -> dict[str, Any]:
         """Return what GetFunctionConfiguration answers; *arn* may be a name."""
-        return described(self._functions.find(arn))
+        function = self._functions.find(arn)
+        function.become_active()
+        return described(function)
 
     def permits(self, arn: str, *, principal: str, source_arn: str) -> bool:
         """Whether the function's resource policy lets a service invoke it for *source_arn*."""

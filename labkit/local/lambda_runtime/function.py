@@ -37,6 +37,10 @@ class Function:
     policy: list[dict[str, Any]] = field(default_factory=list)
     invoke_config: dict[str, Any] = field(default_factory=dict)
 
+    def become_active(self) -> None:
+        """End the state Pending, or the update under way."""
+        self.state, self.last_update_status = "Active", "Successful"
+
     @property
     def region(self) -> str:
         """The region in the ARN."""

@@ -20,6 +20,8 @@ from labkit.local.lambda_runtime.function import Function, conflict, described
 from labkit.local.lambda_runtime.packages import unpack
 from labkit.local.lambda_runtime.validation import check_configuration, function_arn
 
+UNTIL_ACTIVE = 0.2
+
 
 class Functions:
     """Every function there is, *all* of them by ARN. *renew* ends the warm environments of one that changed."""
@@ -48,7 +50,7 @@ class Functions:
             "UpdateFunctionCode": self.update_function_code,
             "UpdateFunctionConfiguration": self.update_function_configuration,
             "GetFunction": self.get_function,
-            "GetFunctionConfiguration": lambda call: described(self.of(call)),
+            "GetFunctionConfiguration": lambda call: described(self._looked_at(call)),
             "ListFunctions": self.list_functions,
             "DeleteFunction": self.delete_function,
             "TagResource": self.tag_resource,
@@ -57,7 +59,7 @@ class Functions:
         }
 
     async def create_function(self, call: ApiCall) -> dict[str, Any]:
-        """Create a function; it is Pending for a moment, then Active."""
+        """Create a function; it is Pending until somebody looks or half a second is over, then Active."""
         params = call.params
         arn = function_arn(str(params.get("FunctionName") or ""), call.region)
         if arn in self.all:
@@ -75,8 +77,17 @@ class Functions:
         return described(function)
 
     async def _become_active(self, function: Function) -> None:
-        await asyncio.sleep(0.05)
-        function.state, function.last_update_status = "Active", "Successful"
+        await asyncio.sleep(UNTIL_ACTIVE)
+        function.become_active()
+
+    def _looked_at(self, call: ApiCall) -> Function:
+        """Return a function that somebody asks about: it is ready then, so that boto3's waiters need not sleep.
+
+        Who calls or changes it without a look, right after it was created, still meets the 409 of AWS.
+        """
+        function = self.of(call)
+        function.become_active()
+        return function
 
     async def _check_role(self, role_arn: str) -> None:
         if not await self._trusts(role_arn, "lambda.amazonaws.com"):
@@ -147,7 +158,7 @@ class Functions:
 
     def get_function(self, call: ApiCall) -> dict[str, Any]:
         """Return configuration, tags and concurrency of a function."""
-        function = self.of(call)
+        function = self._looked_at(call)
         answer: dict[str, Any] = {
             "Configuration": described(function),
             "Code": {"RepositoryType": "S3", "Location": f"{self._endpoint}/_labkit/functions/{function.name}"},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from labkit.follow import follow
     from labkit.inbox import inbox
     from labkit.inventory import inventory
+    from labkit.invocation_lanes import draw_invocations
     from labkit.lane import draw_lane
     from labkit.names import name
     from labkit.pipeline import show_pipeline
@@ -45,6 +46,7 @@ __all__ = [
     "cost_of_visits",
     "deployment_package",
     "doctor",
+    "draw_invocations",
     "draw_lane",
     "draw_timeline",
     "execution_log",
@@ -75,6 +77,7 @@ _MODULES = {
     "choose_settings": "settings",
     "connect": "cloud",
     "cost_of_visits": "cost",
+    "draw_invocations": "invocation_lanes",
     "draw_lane": "lane",
     "draw_timeline": "display",
     "invoke_url": "endpoints",

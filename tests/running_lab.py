@@ -21,7 +21,7 @@ class RunningLab:
         self, state: Path, *options: str, jupyter: tuple[str, ...] = (), cwd: Path = REPOSITORY, **variables: str
     ) -> None:
         """Start it on the state directory *state*, with options of labkit and of *jupyter*, in a clean environment."""
-        self.state, self.lines, self.url = state, [], ""
+        self.state, self.course, self.lines, self.url = state, cwd, [], ""
         inherited = {name: value for name, value in os.environ.items() if not name.startswith(("LABKIT_", "AWS_"))}
         folders = {
             f"JUPYTER_{name.upper()}_DIR": str(state / f"jupyter-{name}") for name in ("runtime", "config", "data")

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 from tests.contract.test_pipeline import LAMBDAS, function, pipeline, queue, zipped  # noqa: F401  fixtures
 
@@ -19,24 +18,6 @@ CORS = {
     "Access-Control-Allow-Headers": "'Content-Type'",
     "Access-Control-Allow-Methods": "'POST,OPTIONS'",
 }
-
-
-@pytest.fixture(scope="module")
-def browser():
-    """The system's Chromium, headless."""
-    path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    assert path, "the browser tests need Chromium: apt-get install chromium"
-    arguments = [
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--disable-component-update",
-        "--disable-sync",
-    ]
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=arguments)
-        yield chromium
-        chromium.close()
 
 
 def add_preflight(client, api_id):

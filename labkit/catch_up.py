@@ -89,7 +89,8 @@ def _execute(notebook: course.Notebook, cell: course.Cell, namespace: dict[str, 
             f"catching up failed in {notebook.file}, cell {cell.position} ({cell.id}){line}\n"
             f"{type(error).__name__}: {error}{printed}\n"
             f"open {notebook.file} and run it to see more, "
-            "or remove the lab and build it anew: labkit catch-up NN --fresh"
+            "or remove the lab and build it anew: labkit catch-up NN --fresh; "
+            "see docs/troubleshooting.md#catching-up-failed"
         ) from error
 
 

@@ -102,7 +102,10 @@ def _delete_all(lab: str, before: list[Resource], client: Client, *, deadline: f
             return later
         if time.monotonic() > deadline:
             table = as_table(left).to_string(index=False)
-            raise LabkitError(f"these of lab {lab} are still there; run cleanup() again in a minute:\n{table}")
+            raise LabkitError(
+                f"these of lab {lab} are still there; run cleanup() again in a minute:\n{table}\n"
+                "see docs/troubleshooting.md#still-there"
+            )
         time.sleep(pause)
 
 

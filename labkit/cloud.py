@@ -96,7 +96,10 @@ def settings() -> dict[str, str]:
         LabkitError: It is not connected yet.
     """
     if not _connected:
-        raise LabkitError("this kernel is not connected to a cloud; run first: labkit.connect()")
+        raise LabkitError(
+            "this kernel is not connected to a cloud; run first: labkit.connect(); "
+            "see docs/troubleshooting.md#not-connected"
+        )
     return dict(_connected)
 
 
@@ -125,7 +128,7 @@ def local_cloud() -> dict[str, Any]:
     """
     described = local_process.find()
     if described is None:
-        raise LabkitError("no local cloud runs; start it with: labkit up")
+        raise LabkitError("no local cloud runs; start it with: labkit up; see docs/troubleshooting.md#no-local-cloud")
     return described
 
 
@@ -148,7 +151,7 @@ def _use_aws() -> str:
     if overrides:
         raise LabkitError(
             f"CLOUD is aws, but {', '.join(overrides)} is set, so calls would not reach AWS; "
-            "restart the kernel, or unset it, and connect again"
+            "restart the kernel, or unset it, and connect again; see docs/troubleshooting.md#endpoint-url-set"
         )
     return ""
 
@@ -195,7 +198,7 @@ def _check_connection(endpoint: str) -> str:
             if resolved.rstrip("/") != endpoint.rstrip("/"):
                 raise LabkitError(
                     f"calls to {service} would go to {resolved} instead of {endpoint}; "
-                    "restart the kernel and connect again"
+                    "restart the kernel and connect again; see docs/troubleshooting.md#calls-would-go"
                 )
     _checked.clear()
     _checked.add(variables)

@@ -50,7 +50,8 @@ def follow(product_visit_key: str, *, timeout: float = 30.0) -> pd.DataFrame:
         time.sleep(0.1)
     if not steps:
         raise LabkitError(
-            f"no function has logged the receipt {product_visit_key}; is it the ProductVisitKey of the 202 answer?"
+            f"no function has logged the receipt {product_visit_key}; is it the ProductVisitKey of the 202 answer? "
+            "see docs/troubleshooting.md#no-receipt"
         )
     return _rows(steps)
 

@@ -78,7 +78,8 @@ def start(folder: Path | None = None, options: list[str] | None = None) -> dict[
     described = _wait(folder) if not failure or "already runs" in failure else None
     if described is None:
         raise LabkitError(
-            f"the local cloud did not start: {failure or 'it did not answer'}; its log is {folder / 'local.log'}"
+            f"the local cloud did not start: {failure or 'it did not answer'}; its log is {folder / 'local.log'}; "
+            "see docs/troubleshooting.md#local-cloud-did-not-start"
         )
     return described
 
@@ -136,5 +137,6 @@ def stop(folder: Path | None = None) -> bool:
             return True
         time.sleep(0.02)
     raise LabkitError(
-        f"the local cloud (pid {described.get('pid')}) still answers after {STOP_SECONDS:g} s; end it by its pid"
+        f"the local cloud (pid {described.get('pid')}) still answers after {STOP_SECONDS:g} s; end it by its pid; "
+        "see docs/troubleshooting.md#still-answers"
     )

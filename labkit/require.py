@@ -24,7 +24,7 @@ def require(*numbers: str) -> None:
     needed = course.needed_by(numbers)
     missing = [part for part in PARTS if part.notebook in needed and part.look().state == State.MISSING]
     if missing:
-        raise LabkitError(_message(missing, numbers))
+        raise LabkitError(f"{_message(missing, numbers)}; see docs/troubleshooting.md#missing")
 
 
 def where() -> dict[str, str]:

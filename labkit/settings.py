@@ -120,7 +120,7 @@ def check_settings(chosen: dict[str, Any]) -> None:
     if chosen["cloud"] == "aws" and chosen["lab_id"] == DEFAULTS["lab_id"]:
         raise LabkitError(
             "on real AWS choose a LAB_ID of your own (not lab), so that nobody else's resources are touched: "
-            'labkit.choose_settings(lab_id="…")'
+            'labkit.choose_settings(lab_id="…"); see docs/troubleshooting.md#lab-id-of-your-own'
         )
     if chosen["cloud"] == "aws" and chosen["email"] == DEFAULTS["email"]:
         raise LabkitError(

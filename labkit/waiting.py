@@ -38,5 +38,8 @@ def wait_until(probe: Callable[[], T], *, what: str, timeout: float = 30.0, inte
         if value:
             return value
         if time.monotonic() >= deadline:
-            raise WaitTimeout(f"{what} did not come within {timeout:g} s; the last answer was {value!r}")
+            raise WaitTimeout(
+                f"{what} did not come within {timeout:g} s; the last answer was {value!r}; "
+                "see docs/troubleshooting.md#did-not-come"
+            )
         time.sleep(interval)

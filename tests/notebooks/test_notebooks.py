@@ -77,13 +77,6 @@ def test_an_unknown_notebook_is_refused_with_those_there_are(tmp_path):
     )
 
 
-def test_the_documented_workflow_is_the_one_in_use():
-    """docs/ci.md shows it; somebody copies it."""
-    documented = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8").partition("```yaml\n")[2].partition("```")[0]
-
-    assert (ROOT / ".github" / "workflows" / "notebooks.yml").read_text(encoding="utf-8") == documented
-
-
 def test_every_option_of_the_documented_run_exists():
     """Commands in documents are typed as they stand."""
     text = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")

@@ -25,6 +25,7 @@ from labkit.local.gateway import Forward, Gateway, Interceptor
 from labkit.local.iam import Iam
 from labkit.local.iam_actions import resources_of
 from labkit.local.identify import identifier
+from labkit.local.identity_policy import OPERATIONS, keep_identity_policy
 from labkit.local.lambda_runtime.api import Lambda
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
@@ -242,6 +243,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("kinesis", "CreateStream"): kinesis.create_stream,
             ("kinesis", "ListStreams"): kinesis.list_streams,
             **{("kinesis", name): _refuse for name in ("SplitShard", "MergeShards", "UpdateShardCount")},
+            **{("iam", name): keep_identity_policy for name in OPERATIONS},
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
         },

@@ -256,6 +256,27 @@ def test_a_role_asks_for_the_public_access_block_under_the_actions_own_name(clie
     assert "s3:GetBucketPublicAccessBlock" in json.loads(refused["Payload"].read())["errorMessage"]
 
 
+def test_a_roles_policy_names_nobody(client, unique):
+    """Whoever wears the role is meant; IAM's own words, known from many a first attempt."""
+    name = unique("Role")
+    client("iam").create_role(RoleName=name, AssumeRolePolicyDocument=json.dumps(TRUST))
+    statement = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": "*"}
+
+    with pytest.raises(ClientError) as refused:
+        client("iam").put_role_policy(
+            RoleName=name,
+            PolicyName="p",
+            PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": [statement]}),
+        )
+
+    error = refused.value.response["Error"]
+    assert (error["Code"], error["Message"]) == (
+        "MalformedPolicyDocument",
+        "Policy document should not specify a principal.",
+    )
+    assert client("iam").list_role_policies(RoleName=name)["PolicyNames"] == []
+
+
 def test_the_request_id_of_an_answer_is_the_one_in_the_record(client, unique, eventually):
     """That is how one finds one's own call among all records."""
     bucket = unique("recorded")

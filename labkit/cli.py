@@ -76,6 +76,7 @@ def status() -> None:
         raise typer.Exit(1)
     answer = local_process.health(described) or {}
     print(f"running on {described['endpoint']} (pid {described['pid']}), for {answer.get('uptime_seconds')} s")
+    print(f"  inbox                {local_process.page_url(described, 'inbox')}")
     for part, facts in answer.get("parts", {}).items():
         print(f"  {_words(part):<21}{', '.join(_fact(name, value) for name, value in facts.items())}")
 
@@ -205,13 +206,14 @@ def lab(
     options: Annotated[list[str] | None, typer.Argument(help="behind --: options of jupyter lab")] = None,
     *,
     browser: Annotated[bool, typer.Option(help="open a browser; the address is printed in any case")] = True,
+    remote: Annotated[bool, typer.Option("--remote", help="the browser is on another computer")] = False,
 ) -> None:
     """Open JupyterLab on the first notebook, with the local cloud up; what this starts, it ends."""
     from labkit import jupyter_lab
     from labkit.restore import keep_originals
 
     keep_originals()
-    raise typer.Exit(jupyter_lab.serve(options or [], browser=browser))
+    raise typer.Exit(jupyter_lab.serve(options or [], browser=browser, remote=remote))
 
 
 @app.command(name="catch-up")

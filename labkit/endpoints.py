@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from urllib.parse import urlsplit
 
-from labkit.cloud import settings
+from labkit.cloud import local_cloud, settings
 
 DASH_REGIONS = {
     "us-east-1", "us-west-1", "us-west-2", "ap-southeast-1", "ap-southeast-2", "ap-northeast-1", "eu-west-1",
@@ -52,11 +52,21 @@ def website_url(bucket: str, *, kernel: bool = False) -> str:
 
 
 def _base(host: str, kernel: bool) -> str:
-    if not kernel and (public := os.environ.get("LABKIT_PUBLIC_URL")):
-        return public.rstrip("/")
+    if not kernel and (public := _public_url()):
+        return public
     endpoint = urlsplit(os.environ["AWS_ENDPOINT_URL"])
     return (
         f"{endpoint.scheme}://{host}:{endpoint.port}"
         if endpoint.hostname == "127.0.0.1"
         else endpoint.geturl().rstrip("/")
     )
+
+
+def _public_url() -> str:
+    """Return what a browser has instead of the endpoint: what the environment says, else what the local cloud says."""
+    endpoint = os.environ["AWS_ENDPOINT_URL"].rstrip("/")
+    chosen = os.environ.get("LABKIT_PUBLIC_URL", "")
+    if not chosen and settings()["cloud"] == "local":
+        chosen = str(local_cloud().get("public_url", ""))
+    chosen = chosen.replace("{port}", str(urlsplit(endpoint).port or "")).rstrip("/")
+    return "" if chosen == endpoint else chosen

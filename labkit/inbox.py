@@ -25,4 +25,12 @@ def inbox(address: str | None = None) -> list[dict[str, str]]:
     if settings()["cloud"] != "local":
         raise LabkitError("mails of AWS arrive at the real address: open your own inbox")
     query = urlencode({"format": "json", **({"address": address} if address else {})})
-    return list(json.loads(local_process.request(local_cloud(), f"/_labkit/inbox?{query}")))
+    described = local_cloud()
+    mails = list(json.loads(local_process.request(described, f"/_labkit/inbox?{query}")))
+    public = str(described.get("public_url", ""))
+    if "://" in public:  # its own links, as this kernel can open them; behind a proxy a browser has others
+        mails = [
+            mail | {"body": mail["body"].replace(f"{public}/_labkit/", f"{described['endpoint']}/_labkit/")}
+            for mail in mails
+        ]
+    return mails

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from labkit import course, local_process
+from labkit.exceptions import LabkitError
 from labkit.settings import resolve_settings
 
 WORKSPACE = "course"
@@ -21,21 +23,26 @@ CONFIGURATION = Path(__file__).parent / "jupyter_config"
 START_SECONDS = 120.0
 
 
-def serve(options: list[str], *, browser: bool = True) -> int:
+def serve(options: list[str], *, browser: bool = True, remote: bool = False) -> int:
     """Run JupyterLab until it is ended, and end the local cloud with it, if it was started here.
 
     Args:
         options: Options of ``jupyter lab``; they win over labkit's own.
         browser: Whether to open one.
+        remote: Whether the browser is on another computer, so that it reaches JupyterLab's address only; website, API
+            and inbox then go through jupyter-server-proxy. A ``base_url`` in *options* means the same.
 
     Returns:
         JupyterLab's exit code.
 
     Raises:
-        LabkitError: There is no notebook, a setting is not valid, or the local cloud did not start.
+        LabkitError: There is no notebook, a setting is not valid, the local cloud did not start, or one runs for
+            browsers on this computer only.
     """
     notebook = first_notebook()
     os.environ["LABKIT_STATE_DIR"] = str(local_process.state_dir())
+    if (prefix := base_url(options)) != "/" or remote:
+        os.environ.setdefault("LABKIT_PUBLIC_URL", f"{prefix}proxy/{{port}}")
     with local_cloud_up():
         keep_workspace()
         jupyter = subprocess.Popen([*command(notebook, browser=browser), *options], env=environment())
@@ -95,6 +102,7 @@ def local_cloud_up() -> Iterator[None]:
         return
     ran_before = local_process.find() is not None
     described = local_process.start()
+    _check_public_url(described)
     print(f"local cloud: {described['endpoint']} ({'it ran before, and stays' if ran_before else 'ends with this'})")
     try:
         yield
@@ -116,6 +124,22 @@ def _root(notebook: Path) -> Path:
     """Return the folder that JupyterLab shows: the checkout, since the notebooks link to its docs."""
     checkout = notebook.parent.parent
     return checkout if (checkout / "docs").is_dir() else notebook.parent
+
+
+def base_url(options: list[str]) -> str:
+    """Return the path below which JupyterLab is reached, as *options* say; it ends with a slash."""
+    given = [option.partition("base_url=")[2] for option in options if re.match(r"--\w+App\.base_url=", option)]
+    return f"/{given[-1].strip('/')}/".replace("//", "/") if given else "/"
+
+
+def _check_public_url(described: dict[str, Any]) -> None:
+    """Refuse a local cloud that was started for browsers elsewhere: the links in its mails would not open."""
+    wanted = os.environ.get("LABKIT_PUBLIC_URL", "").replace("{port}", str(described["port"])).rstrip("/")
+    if wanted and described.get("public_url") != wanted:
+        raise LabkitError(
+            f"browsers shall find the local cloud at {wanted}, but the one that runs was started for "
+            f"{described.get('public_url')}; end it with: labkit down (what is in it is lost), and start again"
+        )
 
 
 def _when_ready(jupyter: subprocess.Popen[bytes]) -> dict[str, Any] | None:

@@ -10,6 +10,7 @@ import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 from labkit.exceptions import LabkitError
 
@@ -44,6 +45,17 @@ def health(described: dict[str, Any]) -> dict[str, Any] | None:
         return dict(json.loads(request(described, "/_labkit/health", timeout=2)))
     except (OSError, ValueError):
         return None
+
+
+def page_url(described: dict[str, Any], page: str, **query: str) -> str:
+    """Return the address at which a browser opens a page of the local cloud; it carries the token.
+
+    Args:
+        described: What :func:`find` returned.
+        page: ``"inbox"``, ``"map"`` or ``"events"``.
+        query: What else stands behind the question mark.
+    """
+    return f"{described['public_url']}/_labkit/{page}?{urlencode({**query, 'labkit-token': described['token']})}"
 
 
 def request(described: dict[str, Any], path: str, *, method: str = "GET", timeout: float = 10) -> bytes:

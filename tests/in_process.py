@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from labkit.local.http_protocol import SpelledAsSent
 from labkit.local.local_cloud import LocalCloud, Settings
+from labkit.local.public_address import PublicAddress
 from labkit.local.wiring import build
 
 T = TypeVar("T")
@@ -32,7 +33,8 @@ class InProcessCloud:
         self._settings = {
             "endpoint": self.endpoint, "state_dir": state_dir, "access_key": "AKIATEST", "secret_key": "secret",
             "token": "token", "time_scale": 60.0, "smtp": None, "max_environments": 2, "concurrency": 1000,
-            "allowed_hosts": frozenset(), "version": "test", "public_url": self.endpoint,
+            "allowed_hosts": frozenset(), "version": "test",
+            "public": PublicAddress(self.endpoint, self.endpoint),
         } | settings  # fmt: skip
         self.parts: LocalCloud
         self._listener = listener

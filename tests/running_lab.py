@@ -53,12 +53,12 @@ class RunningLab:
         assert self.url, "\n".join([*self.lines, (self.state / "jupyter.log").read_text()])
         return self.url
 
-    def get(self, path: str) -> bytes:
+    def get(self, path: str, **headers: str) -> bytes:
         """Read a page of JupyterLab."""
         parts = urlsplit(self.wait_for_address())
         token = parts.query.removeprefix("token=")
         asked = urllib.request.Request(
-            f"{parts.scheme}://{parts.netloc}{path}", headers={"Authorization": f"token {token}"}
+            f"{parts.scheme}://{parts.netloc}{path}", headers={"Authorization": f"token {token}", **headers}
         )
         with urllib.request.urlopen(asked, timeout=20) as answer:
             return answer.read()

@@ -96,6 +96,7 @@ def _loop_factory() -> Any:
 async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: socket.socket) -> None:
     from labkit.local.http_protocol import SpelledAsSent
     from labkit.local.local_cloud import Settings
+    from labkit.local.public_address import public_address
     from labkit.local.wiring import build
 
     port = listener.getsockname()[1]
@@ -112,7 +113,7 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
         concurrency=options.concurrency,
         allowed_hosts=frozenset(host.lower() for host in options.allow_host),
         version=__version__,
-        public_url=(os.environ.get("LABKIT_PUBLIC_URL") or f"http://{_in_url(options.host)}:{port}").rstrip("/"),
+        public=public_address(os.environ, f"http://{_in_url(options.host)}:{port}", port),
     )
     stop = asyncio.Event()
     cloud = build(settings, stop=stop.set)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Callable
 from typing import Any
 
 STYLE = """
@@ -24,10 +25,13 @@ a { color: light-dark(#0b57a4, #7db6f5); }
 LINK = re.compile(r"https?://[^\s<>\"]+")
 
 
-def inbox_page(messages: list[dict[str, str]], address: str | None) -> str:
-    """Return the inbox as HTML; everything that came by mail is escaped, links can be opened."""
+def inbox_page(messages: list[dict[str, str]], address: str | None, link: Callable[[str], str]) -> str:
+    """Return the inbox as HTML; everything that came by mail is escaped, links can be opened.
+
+    *link* turns an address in a mail into what its link opens.
+    """
     whose = f" of {html.escape(address)}" if address else ""
-    mails = "".join(_mail(message) for message in messages)
+    mails = "".join(_mail(message, link) for message in messages)
     empty = "<p>No mail yet. A topic sends one when somebody subscribes an e-mail address to it.</p>"
     return page(
         "Inbox", f"<h1>Inbox{whose}</h1><p class='hint'>{len(messages)} mail(s), newest first.</p>{mails or empty}"
@@ -43,18 +47,21 @@ def page(title: str, content: str) -> str:
     )
 
 
-def _mail(message: dict[str, Any]) -> str:
+def _mail(message: dict[str, Any], link: Callable[[str], str]) -> str:
     subject, facts = (
         html.escape(message["subject"]),
         html.escape(f"{message['from']} → {message['to']} · {message['date']}"),
     )
-    return f'<article><h2>{subject}</h2><p class="facts">{facts}</p><pre>{_linked(message["body"])}</pre></article>'
+    return (
+        f'<article><h2>{subject}</h2><p class="facts">{facts}</p><pre>{_linked(message["body"], link)}</pre></article>'
+    )
 
 
-def _linked(text: str) -> str:
+def _linked(text: str, link: Callable[[str], str]) -> str:
     parts, position = [], 0
     for found in LINK.finditer(text):
-        url = html.escape(found[0])
-        parts += [html.escape(text[position : found.start()]), f'<a href="{url}" rel="noopener">{url}</a>']
+        shown = html.escape(found[0])
+        anchor = f'<a href="{html.escape(link(found[0]))}" rel="noopener">{shown}</a>'
+        parts += [html.escape(text[position : found.start()]), anchor]
         position = found.end()
     return "".join([*parts, html.escape(text[position:])])

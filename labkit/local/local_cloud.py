@@ -11,6 +11,7 @@ from typing import Any, Protocol
 from labkit.local.api_call import ACCOUNT_ID
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
+from labkit.local.public_address import PublicAddress
 from labkit.local.server import Server
 
 
@@ -29,7 +30,7 @@ class Settings:
     concurrency: int
     allowed_hosts: frozenset[str]
     version: str
-    public_url: str
+    public: PublicAddress
 
 
 class Feature(Protocol):
@@ -75,6 +76,7 @@ class LocalCloud:
             "account_id": ACCOUNT_ID,
             "time_scale": settings.time_scale,
             "smtp_port": self._mails.port,
+            "public_url": settings.public.url,
         }
 
     async def close(self) -> None:

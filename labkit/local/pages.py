@@ -69,7 +69,8 @@ class Pages:
                 f"From: {m['from']}\nTo: {m['to']}\nSubject: {m['subject']}\n\n{m['body']}" for m in messages
             )
             return HttpResponse(200, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
-        return HttpResponse(200, inbox_page(messages, address).encode(), {"Content-Type": "text/html; charset=utf-8"})
+        page = inbox_page(messages, address, self._settings.public.relative)
+        return HttpResponse(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 
 
 def _json(content: dict[str, Any]) -> HttpResponse:

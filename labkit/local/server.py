@@ -10,6 +10,7 @@ from urllib.parse import parse_qsl, unquote
 
 from labkit.local.api_call import Headers, HttpRequest, HttpResponse
 from labkit.local.http_protocol import HEADER_NAMES
+from labkit.local.public_address import PublicAddress, without_what_is_the_proxys
 
 EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?")
 USER_REQUEST = re.compile(r"/restapis/(?P<api>[^/]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?")
@@ -33,6 +34,7 @@ class Routes:
     open_pages: Mapping[str, Page]
     token: str
     allowed_hosts: frozenset[str]
+    public: PublicAddress
 
 
 class Server:
@@ -53,8 +55,12 @@ class Server:
 
     async def _route(self, request: HttpRequest) -> HttpResponse:
         routes, path, host = self._routes, request.path, request.host
+        through_proxy = routes.public.leads_here(request)
         if path.startswith("/_labkit/"):
-            return await self._labkit_page(request) if self._is_loopback(host) else _wrong_host(host)
+            known = through_proxy or self._is_loopback(host)
+            return await self._labkit_page(request) if known else _wrong_host(host)
+        if through_proxy:
+            request = without_what_is_the_proxys(request)
         if found := EXECUTE_API.fullmatch(path) or USER_REQUEST.fullmatch(path):
             return await routes.execute_api(request, found["api"], found["stage"], found["path"] or "/")
         if found := WEBSITE.fullmatch(path):
@@ -75,7 +81,7 @@ class Server:
         query = dict(parse_qsl(request.query, keep_blank_values=True))
         if page := self._routes.open_pages.get(request.path):
             return await page(request, query)
-        token = request.headers.get("x-labkit-token") or query.get("token", "")
+        token = request.headers.get("x-labkit-token") or query.get("labkit-token", "")  # Jupyter takes `token`
         if token != self._routes.token:
             return _text(403, "This page needs the token of the local cloud: open the link that labkit prints.")
         if page := self._routes.pages.get(request.path):

@@ -158,7 +158,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         queue_policy=sqs.policy_of,
         invoke_event=functions.invoke_event,
         permits=functions.permits,
-        public_url=lambda: settings.public_url,
+        public_url=lambda: settings.public.for_mail,
         clock=clock,
         emit=events.emit,
     )
@@ -287,6 +287,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         },
         token=settings.token,
         allowed_hosts=settings.allowed_hosts,
+        public=settings.public,
     )
     features: dict[str, Feature] = {
         "iam": iam,

@@ -8,28 +8,32 @@ import re
 import shutil
 import subprocess
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from labkit import local_process
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, make_client, wait_for
 from tests.running_lab import RunningLab
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
 PATIENCE = 120_000  # a busy computer takes long to start a kernel
 
 
-@pytest.fixture(scope="module")
-def jupyter(tmp_path_factory) -> Iterator[RunningLab]:
+@pytest.fixture(scope="module", params=["on this computer", "behind a proxy"])
+def jupyter(request, tmp_path_factory) -> Iterator[RunningLab]:
     """JupyterLab on a copy of the course, since JupyterLab saves what it runs."""
+    proxied = request.param == "behind a proxy"
+    options = ("--ServerApp.base_url=/user/ada/", "--ServerApp.allow_remote_access=True") if proxied else ()
     course, state = tmp_path_factory.mktemp("course"), tmp_path_factory.mktemp("state")
     for folder in ("notebooks", "site", "lambdas", "docs"):
         shutil.copytree(REPOSITORY / folder, course / folder)
-    lab = RunningLab(state, cwd=course, LABKIT_SIZE="small", PYTHONPATH=str(REPOSITORY))
+    lab = RunningLab(state, jupyter=options, cwd=course, LABKIT_SIZE="small", PYTHONPATH=str(REPOSITORY))
     yield lab
     lab.end()
     local_process.stop(state)
@@ -43,6 +47,8 @@ def run_notebook(jupyter: RunningLab, browser: Browser):
     def run(number: str) -> Page:
         path = next((jupyter.course / "notebooks").glob(f"{number}_*.ipynb"))
         page = browser.new_page(viewport={"width": 1500, "height": 1000})
+        page.requested = []
+        page.on("request", lambda request: page.requested.append(request.url))
         opened.append(page)
         page.goto(address_of(jupyter, path), timeout=PATIENCE)
         expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle", timeout=PATIENCE)
@@ -93,6 +99,7 @@ def form_in(page: Page) -> FrameLocator:
     return frame.content_frame
 
 
+@pytest.mark.parametrize("jupyter", ["on this computer"], indirect=True, scope="module")
 def test_notebook_00_runs_and_its_contents_are_listed_beside_it(run_notebook):
     """What a learner sees first."""
     page = run_notebook("00")
@@ -104,13 +111,14 @@ def test_notebook_00_runs_and_its_contents_are_listed_beside_it(run_notebook):
     expect(page.locator(".jp-RenderedMermaid svg, .jp-RenderedMermaid img").first).to_be_visible()
 
 
-def test_notebook_02_shows_the_form_of_the_website(run_notebook):
+def test_notebook_02_shows_the_form_of_the_website(run_notebook, jupyter):
     """Published by the learner's own cells, shown by the browser that the learner sits at."""
     page = run_notebook("02")
 
     assert errors(page) == []
     assert "files are open to readers, and only to readers" in output(page)
     expect(form_in(page).get_by_role("heading", name="Product visit")).to_be_visible()
+    assert origins(page, "s3-website") == {website_origin(jupyter)}
 
 
 def test_notebook_04_has_a_form_that_works(run_notebook, jupyter):
@@ -128,6 +136,64 @@ def test_notebook_04_has_a_form_that_works(run_notebook, jupyter):
     form.locator("#CustomerName").fill("Ada")
     form.get_by_role("button").click()
     expect(form.locator("#answer")).to_contain_text("The visit is accepted", timeout=30_000)
+    assert origins(page, "s3-website") == {website_origin(jupyter)}
+    assert origins(page, "execute-api") == {api_origin(jupyter)}
+
+
+def test_the_link_in_a_mail_confirms_a_subscription(jupyter, browser):
+    """From the inbox, wherever the browser is: the learner clicks it in notebook 09."""
+    jupyter.wait_for_address()
+    described = local_process.find(jupyter.state)
+    sns = make_client(described, "sns")
+    topic = sns.create_topic(Name="Alerts")["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ada@example.com")
+    page = browser.new_page()
+    page.goto(jupyter.url)  # a browser that has logged in to JupyterLab
+    inbox = urljoin(jupyter.url, local_process.page_url(described, "inbox", address="ada@example.com"))
+    wait_for(lambda: page.goto(inbox) and page.get_by_role("link").count())
+
+    page.get_by_role("link").first.click()
+
+    expect(page.locator("body")).to_contain_text("Subscription confirmed")
+    assert sns.get_topic_attributes(TopicArn=topic)["Attributes"]["SubscriptionsConfirmed"] == "1"
+    page.close()
+    sns.close()
+
+
+@pytest.mark.parametrize("jupyter", ["behind a proxy"], indirect=True, scope="module")
+def test_the_host_name_of_a_hub_is_accepted_from_its_proxy_only(jupyter):
+    """Nobody tells the local cloud the name: it knows the path that the proxy stands on."""
+    described = local_process.find(jupyter.state) if jupyter.wait_for_address() else {}
+    inbox = local_process.page_url(described, "inbox")
+
+    assert b"Inbox" in jupyter.get(inbox, Host="hub.example.org")
+    directly = urllib.request.Request(
+        f"{described['endpoint']}{inbox.removeprefix(described['public_url'])}", headers={"Host": "hub.example.org"}
+    )
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        urllib.request.urlopen(directly, timeout=10)
+    with pytest.raises(
+        urllib.error.HTTPError, match="403"
+    ):  # calls of AWS are the kernel's, and it is on this computer
+        jupyter.get(described["public_url"] + "/", Host="hub.example.org")
+
+
+def origins(page: Page, service: str) -> set[str]:
+    """Where the browser's requests to a service went: scheme, host and port, and the path before the service's own."""
+    return {url.partition("/_aws/")[0] for url in page.requested if f"/_aws/{service}/" in url}
+
+
+def website_origin(jupyter: RunningLab) -> str:
+    """Where the website is for the browser."""
+    described = local_process.find(jupyter.state)
+    if described["public_url"] == described["endpoint"]:
+        return described["endpoint"].replace("127.0.0.1", "localhost")
+    return urljoin(jupyter.url, described["public_url"])
+
+
+def api_origin(jupyter: RunningLab) -> str:
+    """Where the API is for the browser: another origin, but behind a proxy."""
+    return urljoin(jupyter.url, local_process.find(jupyter.state)["public_url"])
 
 
 def catch_up(jupyter: RunningLab, number: str) -> None:

@@ -40,7 +40,7 @@ def test_the_page_escapes_what_came_by_mail():
     """A mail is outside input."""
     mail = {"subject": "<script>", "from": "a", "to": "b", "date": "d", "body": "<b> http://x/?a=1&b=2 \"'"}
 
-    page = inbox_page([mail], '"><i>')
+    page = inbox_page([mail], '"><i>', str)
 
     assert "<script>" not in page
     assert "<b>" not in page

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from labkit import jupyter_lab, local_process
+from labkit.exceptions import LabkitError
 from tests.running_lab import RunningLab
 
 
@@ -69,6 +70,32 @@ def test_a_course_on_aws_starts_no_local_cloud(monkeypatch, tmp_path):
     )
     with jupyter_lab.local_cloud_up():
         assert local_process.find(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("options", "path"),
+    [
+        ([], "/"),
+        (["--ServerApp.base_url=/user/ada/"], "/user/ada/"),
+        (["--ServerApp.base_url=user/ada", "--port=1"], "/user/ada/"),
+        (["--ServerApp.base_url=/"], "/"),
+    ],
+)
+def test_the_path_of_a_proxy_is_read_from_jupyters_option(options, path):
+    """With or without slashes, as Jupyter takes it."""
+    assert jupyter_lab.base_url(options) == path
+
+
+def test_a_local_cloud_for_other_browsers_is_not_taken(monkeypatch, tmp_path):
+    """Its mails have links that this browser cannot open."""
+    monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path))
+    local_process.start(tmp_path, ["--port", "0"])
+    monkeypatch.setenv("LABKIT_PUBLIC_URL", "/user/ada/proxy/{port}")
+    try:
+        with pytest.raises(LabkitError, match="end it with: labkit down"), jupyter_lab.local_cloud_up():
+            pass
+    finally:
+        local_process.stop(tmp_path)
 
 
 def test_a_workspace_that_the_learner_has_arranged_stays(monkeypatch, tmp_path):

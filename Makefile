@@ -14,7 +14,7 @@ bench: .venv/dev  ; @$(BIN)/labkit bench --peer ministack
 lint: .venv/dev   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 .venv/installed: requirements.lock pyproject.toml
-	@echo "Installing labkit into .venv (about 600 MB; a few minutes the first time) …"
+	@echo "Installing labkit into .venv (about 1 GB; some minutes the first time) …"
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "labkit needs Python 3.11 or newer; choose one: make PYTHON=python3.12 " + "$(MAKECMDGOALS)")'
 	@$(PYTHON) -m venv .venv
 	@$(PIP) install -r requirements.lock
@@ -22,7 +22,7 @@ lint: .venv/dev   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BI
 	@touch $@
 
 .venv/dev: .venv/installed requirements-dev.lock
-	@echo "Installing what the tests need …"
+	@echo "Installing what the tests need (another 300 MB) …"
 	@$(PIP) install -r requirements-dev.lock
 	@touch $@
 

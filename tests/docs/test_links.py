@@ -93,6 +93,19 @@ def test_every_quoted_command_is_taken_as_it_stands(path):
     assert wrong == {}
 
 
+def test_the_readme_lists_every_notebook_by_its_title():
+    """It is the table of contents; a notebook that is not in it does not exist for a stranger."""
+    listed = dict(re.findall(r"\[([^\]]+)\]\(notebooks/(\w+\.ipynb)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    titles = {
+        re.search(r"^# \d\d · (.+)$", markdown(path), re.MULTILINE)[1]: path.name
+        for path in DOCUMENTS
+        if path.suffix == ".ipynb"
+    }
+
+    assert titles.items() <= listed.items()
+    assert set(listed.values()) - set(titles.values()) <= TO_COME
+
+
 def test_the_test_of_commands_sees_a_wrong_command_and_a_wrong_option(tmp_path):
     """A check that never fails is none."""
     page = tmp_path / "page.md"

@@ -95,7 +95,9 @@ def test_every_quoted_command_is_taken_as_it_stands(path):
 
 def test_the_readme_lists_every_notebook_by_its_title():
     """It is the table of contents; a notebook that is not in it does not exist for a stranger."""
-    listed = dict(re.findall(r"\[([^\]]+)\]\(notebooks/(\w+\.ipynb)\)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    listed = dict(
+        re.findall(r"\[([^\]]+)\]\(notebooks/(\w+\.ipynb)\)", (ROOT / "README.md").read_text(encoding="utf-8"))
+    )
     titles = {
         re.search(r"^# \d\d · (.+)$", markdown(path), re.MULTILINE)[1]: path.name
         for path in DOCUMENTS

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "aws-permissions.json").read_text(encoding="utf-8")
 ADA = json.loads(TEXT.replace("${aws:PrincipalTag/lab-id}", "ada"))
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("[0-9][0-9]_*.ipynb"))
-# What runs in a terminal of this computer only, or inside the functions under their own roles.
-MODULES = [path for path in [*ROOT.glob("labkit/*.py"), *ROOT.glob("labkit/checks/*.py")] if path.stem != "bench"]
+SOURCES = [*ROOT.glob("labkit/*.py"), *ROOT.glob("labkit/checks/*.py"), *ROOT.glob("notebooks/*/*.py")]
+MODULES = [path for path in SOURCES if path.stem != "bench"]  # the benchmark never runs on AWS
 
 
 def allowed() -> set[str]:

@@ -282,6 +282,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         },
         open_pages={
             "/_labkit/health": pages.health,
+            "/_labkit/function-code": functions.code_page,
             "/_labkit/sns/confirm": sns.subscriptions.confirm_page,
             "/_labkit/sns/unsubscribe": sns.subscriptions.unsubscribe_page,
         },

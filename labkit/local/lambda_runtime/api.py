@@ -54,6 +54,7 @@ class Lambda:
             endpoint=endpoint,
             clock=clock,
         )
+        self.code_page = functions.code_locations.page
         self._permissions = Permissions(functions.find)
         self._concurrency = Concurrency(functions, account=concurrency, measure=measure)
         self._invocations = Invocations(

@@ -16,6 +16,7 @@ from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
+from labkit.local.lambda_runtime.code_location import CodeLocations
 from labkit.local.lambda_runtime.function import Function, conflict, described
 from labkit.local.lambda_runtime.packages import unpack
 from labkit.local.lambda_runtime.validation import check_configuration, function_arn
@@ -38,7 +39,8 @@ class Functions:
         clock: Clock,
     ) -> None:
         self._trusts, self._role_can, self._get_object, self._renew = trusts, role_can, get_object, renew
-        self._folder, self._endpoint, self._clock = folder, endpoint, clock
+        self._folder, self._clock = folder, clock
+        self.code_locations = CodeLocations(endpoint=endpoint, find=self.find, now=clock.now)
         self.all: dict[str, Function] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -161,7 +163,7 @@ class Functions:
         function = self._looked_at(call)
         answer: dict[str, Any] = {
             "Configuration": described(function),
-            "Code": {"RepositoryType": "S3", "Location": f"{self._endpoint}/_labkit/functions/{function.name}"},
+            "Code": {"RepositoryType": "S3", "Location": self.code_locations.of(function)},
         }
         if function.tags:
             answer["Tags"] = function.tags

@@ -16,12 +16,15 @@ ORDER = [
     "delete_role",
 ]
 LISTS = """
+def all_of(service, operation, key):
+    pages = boto3.client(service).get_paginator(operation).paginate()
+    return [one for page in pages for one in page.get(key, [])]
+
 def found(part):
-    names = [one["Name"] for one in boto3.client("s3").list_buckets()["Buckets"]]
-    names += boto3.client("sqs").list_queues()["QueueUrls"]
-    names += [one["logGroupName"] for one in boto3.client("logs").describe_log_groups()["logGroups"]]
-    names += [one["TopicArn"] for one in boto3.client("sns").list_topics()["Topics"]]
-    names += [str(one) for one in boto3.client("sns").list_subscriptions()["Subscriptions"]]
+    names = [one["Name"] for one in all_of("s3", "list_buckets", "Buckets")] + all_of("sqs", "list_queues", "QueueUrls")
+    names += [one["logGroupName"] for one in all_of("logs", "describe_log_groups", "logGroups")]
+    names += [one["TopicArn"] for one in all_of("sns", "list_topics", "Topics")]
+    names += [str(one) for one in all_of("sns", "list_subscriptions", "Subscriptions")]
     return [name for name in names if part in name]
 """
 

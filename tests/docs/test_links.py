@@ -14,11 +14,6 @@ from labkit.cli import app
 
 ROOT = Path(__file__).parents[2]
 DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *sorted(ROOT.glob("notebooks/[0-9][0-9]_*.ipynb"))]
-# Named by earlier notebooks before they are there.
-TO_COME = {
-    "08_query_the_lake.ipynb", "09_audit_and_alert.ipynb", "10_async_invocation.ipynb", "11_three_invocations.ipynb",
-    "12_break_it.ipynb", "13_scale_and_cost.ipynb",
-}  # fmt: skip
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
@@ -47,7 +42,7 @@ def broken_links(path: Path) -> list[str]:
             continue
         name, _, anchor = link.partition("#")
         target = (path.parent / name).resolve() if name else path
-        if not target.exists() and target.name not in TO_COME:
+        if not target.exists():
             found.append(f"{link}: there is no {name}")
         elif anchor and target.exists() and anchor not in anchors(target):
             found.append(f"{link}: {target.name} has no anchor {anchor}")
@@ -104,8 +99,7 @@ def test_the_readme_lists_every_notebook_by_its_title():
         if path.suffix == ".ipynb"
     }
 
-    assert titles.items() <= listed.items()
-    assert set(listed.values()) - set(titles.values()) <= TO_COME
+    assert listed == titles
 
 
 def test_the_test_of_commands_sees_a_wrong_command_and_a_wrong_option(tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 from labkit import local_process, progress_file
 from labkit.course import notebooks_folder
 from labkit.exceptions import LabkitError
+from labkit.lines import wrapped
 from labkit.settings import resolve_settings
 
 SERVICES = (
@@ -71,10 +72,8 @@ def connect(
     account = _check_connection(endpoint)
     _connected.clear()
     _connected.update(chosen, account=account, endpoint=endpoint)
-    print(
-        f"Connected to {_description(chosen['cloud'], endpoint)}, account {account}, region {chosen['region']}, "
-        f"lab {chosen['lab_id']}."
-    )
+    where = f"{_description(chosen['cloud'], endpoint)}, account {account}, region {chosen['region']}"
+    print(wrapped(f"Connected to {where}, lab {chosen['lab_id']}."))
     return {**_connected, "tags": tags()}
 
 

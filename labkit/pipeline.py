@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from labkit.display import measured_on, projector
+from labkit.lines import wrapped
 from labkit.parts import PARTS, Look, Part, State
 
 COLUMNS = ["part", "notebook", "state", "detail"]
@@ -54,7 +55,7 @@ def show_pipeline() -> pd.DataFrame:
     """
     seen = look_at_pipeline()
     words = in_words(seen)
-    print(words)
+    print(wrapped(words))
     _display(draw_pipeline(seen), words)
     return pd.DataFrame(
         [(part.title, part.notebook, look.state.value, look.detail) for part, look in seen.values()], columns=COLUMNS

@@ -10,6 +10,7 @@ from typing import Any
 from labkit import progress_file
 from labkit.checks.verdict import Verdict, not_attempted, not_yet
 from labkit.exceptions import LabkitError
+from labkit.lines import wrapped
 
 
 def check(exercise: str, *answers: Any) -> str:
@@ -30,7 +31,7 @@ def check(exercise: str, *answers: Any) -> str:
     if judge is None:
         raise LabkitError(f"there is no exercise {exercise!r}; notebook {number} has: {', '.join(checks_of(number))}")
     verdict = _judge(judge, answers)
-    print(f"{verdict.outcome}: {verdict.message}")
+    print(wrapped(f"{verdict.outcome}: {verdict.message}"))
     _keep(number, key, verdict.outcome)
     if verdict.outcome != "correct" and os.environ.get("LABKIT_STRICT") == "1":
         raise LabkitError(f"exercise {exercise} is {verdict.outcome}: {verdict.message}")

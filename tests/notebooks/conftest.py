@@ -131,8 +131,10 @@ class Course:
 
 
 def _verdict(said: str) -> Verdict:
-    line = [one for one in said.splitlines() if one.startswith(("not attempted: ", "not yet: ", "correct: "))][-1]
-    outcome, _, message = line.partition(": ")
+    lines = said.splitlines()
+    outcomes = ("not attempted: ", "not yet: ", "correct: ")
+    last = max(index for index, line in enumerate(lines) if line.startswith(outcomes))
+    outcome, _, message = " ".join(lines[last:]).partition(": ")  # a long line is broken between words
     return Verdict(outcome, message)  # type: ignore[arg-type]
 
 

@@ -1,0 +1,17 @@
+"""Lines that a notebook shows whole: JupyterLab breaks longer ones in the middle of a word."""
+
+from __future__ import annotations
+
+import textwrap
+
+WIDTH = 84  # characters beside a notebook's prompt at 150 % in a window of 1280 pixels
+
+
+def wrapped(text: str) -> str:
+    """Return *text* with its long lines broken between words, and all else as it was."""
+    lines = text.split("\n")
+    return "\n".join(_fill(line) if len(line) > WIDTH else line for line in lines)
+
+
+def _fill(line: str) -> str:
+    return textwrap.fill(line, WIDTH, break_long_words=False, break_on_hyphens=False)

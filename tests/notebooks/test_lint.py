@@ -524,10 +524,17 @@ def code_is_short(page: Page) -> Iterator[str]:
     if page.number in TOUR:
         return
     words = len(re.findall(r"\w+(?:['’-]\w+)*", page.prose))
-    code = [line.strip() for cell in page.code for line in cell["source"].splitlines()]
-    lines = sum(bool(line) and not line.startswith("#") for line in code)
-    if lines and not 9 <= words / lines <= 25:
-        yield f"{words / lines:.1f} words of prose per line of code ({words}/{lines}): 9 to 25 is what people love"
+    folded = [cell["id"] for cell in page.code if cell["metadata"].get("jupyter", {}).get("source_hidden")]
+    read = [cell for cell in page.code if not {"parameters", "setup"} & set(tags(cell)) and cell["id"] not in folded]
+    lines, to_read = lines_of_code(page.code), lines_of_code(read)
+    if lines and not 9 * to_read <= words <= 25 * lines:
+        yield f"{words / lines:.1f} words of prose per line of code ({words}/{lines}, {to_read} to be read): 9 to 25"
+
+
+def lines_of_code(cells: list[dict[str, Any]]) -> int:
+    """Without comments, empty lines, and those of brackets alone."""
+    code = [line.strip() for cell in cells for line in cell["source"].splitlines()]
+    return sum(not line.startswith("#") and bool(re.search(r"\w", line)) for line in code)
 
 
 def nothing_banned_is_used(page: Page) -> Iterator[str]:

@@ -52,6 +52,26 @@ def test_the_hours_of_the_timetables_add_up():
         assert sum(minutes) == int(re.match(r"\d+", total)[0]), row
 
 
+def core_minutes(numbers):
+    """Return how long the Cores of these notebooks take."""
+    contents = [json.loads(NOTEBOOKS[number].path.read_text(encoding="utf-8")) for number in numbers]
+    return sum(content["metadata"]["labkit"]["minutes"][0] for content in contents)
+
+
+def test_the_evenings_take_as_long_as_their_notebooks():
+    """Somebody wants to be home at ten."""
+    found = re.search(r"first 00–06 \((\d+) and a break\), second 07–13 and 99 \((\d+) and a break\)", GUIDE)
+    first = [number for number in NOTEBOOKS if number <= "06"]
+    assert [int(minutes) for minutes in found.groups()] == [
+        core_minutes(first), core_minutes(set(NOTEBOOKS) - set(first)),
+    ]  # fmt: skip
+
+    alone = (ROOT / "docs" / "self-paced.md").read_text(encoding="utf-8")
+    evenings = re.findall(r"^\| \d \| (\d\d(?:, \d\d)+) \| (\d+) \|$", alone, re.MULTILINE)
+    assert sorted(number for listed, _ in evenings for number in listed.split(", ")) == sorted(NOTEBOOKS)
+    assert [int(minutes) for _, minutes in evenings] == [core_minutes(listed.split(", ")) for listed, _ in evenings]
+
+
 def _bare(part: str) -> str:
     """Return a part of a timetable without remarks, and without its notebooks' numbers."""
     if part.startswith("("):

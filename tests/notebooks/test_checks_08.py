@@ -7,8 +7,11 @@ import pytest
 
 import labkit
 
-# awswrangler still passes a keyword that pandas 3 no longer needs.
-pytestmark = pytest.mark.filterwarnings("ignore:The copy keyword is deprecated:pandas.errors.Pandas4Warning")
+# What awswrangler and pyarrow still use, and pandas 3 is about to drop.
+pytestmark = [
+    pytest.mark.filterwarnings(f"ignore:{warning}:pandas.errors.Pandas4Warning")
+    for warning in ("The copy keyword is deprecated", "Series.values returning an ndarray")
+]
 
 MARKET = """
 market = wr.s3.read_json(practice, **as_it_is){unique}

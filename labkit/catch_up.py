@@ -11,13 +11,20 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from types import CodeType
 from typing import Any
+
+from botocore.exceptions import ClientError
 
 from labkit import course, progress_file
 from labkit.cleanup import cleanup
-from labkit.cloud import connect, settings
+from labkit.cloud import connect, settings, time_scale
 from labkit.exceptions import LabkitError
 from labkit.require import where
+
+# SQS gives the name of a deleted queue out again after 60 s; there is no waiter for it.
+NAME_KEPT_SECONDS = 90.0
+NAME_PAUSE_SECONDS = 5.0
 
 
 def catch_up(number: str, *, fresh: bool = False) -> None:
@@ -80,7 +87,7 @@ def _execute(notebook: course.Notebook, cell: course.Cell, namespace: dict[str, 
     name = f"<{notebook.file}, cell {cell.position}>"
     linecache.cache[name] = (len(cell.source), None, cell.source.splitlines(keepends=True), name)
     try:
-        exec(compile(cell.source, name, "exec"), namespace)  # noqa: S102  the learner's own notebook
+        _until_names_are_free(compile(cell.source, name, "exec"), namespace)
     except Exception as error:
         frames = [frame for frame in traceback.extract_tb(sys.exc_info()[2]) if frame.filename == name]
         line = f", line {frames[-1].lineno}: {frames[-1].line}" if frames else ""
@@ -92,6 +99,21 @@ def _execute(notebook: course.Notebook, cell: course.Cell, namespace: dict[str, 
             "or remove the lab and build it anew: labkit catch-up NN --fresh; "
             "see docs/troubleshooting.md#catching-up-failed"
         ) from error
+
+
+def _until_names_are_free(code: CodeType, namespace: dict[str, Any]) -> None:
+    """Execute a build cell, and again while SQS keeps the name of a queue that was deleted less than a minute ago."""
+    began = time.monotonic()
+    while True:
+        try:
+            exec(code, namespace)  # noqa: S102  the learner's own notebook
+        except ClientError as error:
+            kept = error.response["Error"]["Code"] == "AWS.SimpleQueueService.QueueDeletedRecently"
+            if not kept or time.monotonic() - began > NAME_KEPT_SECONDS:
+                raise
+            time.sleep(NAME_PAUSE_SECONDS / time_scale())
+        else:
+            return
 
 
 @contextlib.contextmanager

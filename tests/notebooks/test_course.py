@@ -85,6 +85,22 @@ def test_a_build_cell_that_fails_names_notebook_cell_line_and_error(small_course
     assert "06_poll.ipynb, cell 3 (06-build), line 1: 1 / 0\nZeroDivisionError: division by zero" in str(failure.value)
 
 
+def test_a_queue_s_name_that_is_not_free_yet_is_waited_for(small_course):
+    """SQS keeps it for a minute after a clean-up, and `--fresh` would stop at it."""
+    build = """
+sqs = boto3.client("sqs")
+if "deleted" not in globals():
+    deleted = sqs.create_queue(QueueName=labkit.name("Reborn"))["QueueUrl"]
+    sqs.delete_queue(QueueUrl=deleted)
+reborn = sqs.create_queue(QueueName=labkit.name("Reborn"), tags=lab["tags"])["QueueUrl"]
+"""
+    write(small_course, "03_first", [], build=build)
+
+    labkit.catch_up("05")
+
+    assert boto3.client("sqs").get_queue_url(QueueName=labkit.name("Reborn"))["QueueUrl"]
+
+
 def test_fresh_removes_what_is_there_first(small_course):
     """For a lab that has got into a tangle."""
     boto3.client("sqs").create_queue(QueueName=labkit.name("Tangle"), tags=tags())

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from labkit.inventory import inventory
     from labkit.invocation_lanes import draw_invocations
     from labkit.lane import draw_lane
+    from labkit.live_pipeline import live_pipeline
     from labkit.names import name
     from labkit.pipeline import show_pipeline
     from labkit.progress import checkpoint, progress
@@ -54,6 +55,7 @@ __all__ = [
     "inbox",
     "inventory",
     "invoke_url",
+    "live_pipeline",
     "name",
     "progress",
     "require",

@@ -77,6 +77,7 @@ def status() -> None:
     answer = local_process.health(described) or {}
     print(f"running on {described['endpoint']} (pid {described['pid']}), for {answer.get('uptime_seconds')} s")
     print(f"  inbox                {local_process.page_url(described, 'inbox')}")
+    print(f"  live map             {local_process.page_url(described, 'map')}")
     for part, facts in answer.get("parts", {}).items():
         print(f"  {_words(part):<21}{', '.join(_fact(name, value) for name, value in facts.items())}")
 

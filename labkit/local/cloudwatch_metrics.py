@@ -73,6 +73,7 @@ class Metrics:
     def __init__(self, *, now: Callable[[], float]) -> None:
         self._now = now
         self._series: dict[tuple[str, str], dict[int, Values]] = {}
+        self._latest: dict[tuple[str, str], float] = {}
         self._sampling: asyncio.Task[None] | None = None
         self.gauges: Callable[[], Iterable[tuple[str, str, float]]] = tuple
 
@@ -88,6 +89,19 @@ class Metrics:
             if len(series) > MINUTES_KEPT:
                 del series[next(iter(series))]
         values[value] = values.get(value, 0) + 1
+        self._latest[resource, name] = value
+
+    def total(self, resource: str, name: str) -> float:
+        """Return the sum of all that is kept of a metric."""
+        return sum(
+            value * count
+            for minute in self._series.get((resource, name), {}).values()
+            for value, count in minute.items()
+        )
+
+    def latest(self, resource: str, name: str) -> float:
+        """Return the newest value of a metric, 0.0 when there is none."""
+        return self._latest.get((resource, name), 0.0)
 
     # --- Gauges -------------------------------------------------------------------------------------------------------
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import json
+import contextlib
 import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
@@ -61,15 +61,13 @@ class Events:
         """The newest log lines, oldest first."""
         return list(self._recent)
 
-    async def stream(self) -> AsyncIterator[bytes]:
-        """Yield server-sent events until the reader goes away."""
+    @contextlib.contextmanager
+    def watch(self) -> Iterator[asyncio.Queue[dict[str, Any]]]:
+        """Give a queue on which every event is put from now on."""
         watcher: asyncio.Queue[dict[str, Any]] = asyncio.Queue(self._backlog)
         self._watchers.append(watcher)
         try:
-            yield b": connected\n\n"
-            while True:
-                event = await watcher.get()
-                yield f"data: {json.dumps(event, default=str)}\n\n".encode()
+            yield watcher
         finally:
             self._watchers.remove(watcher)
 

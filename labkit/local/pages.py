@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, HttpRequest, HttpResponse
 from labkit.local.events import Events
 from labkit.local.inbox_page import inbox_page
 from labkit.local.local_cloud import Settings
+from labkit.local.map_page import map_module, map_page
 
 
 class Pages:
@@ -23,11 +24,12 @@ class Pages:
         *,
         parts: dict[str, Callable[[], dict[str, Any]]],
         events: Events,
+        stream: Callable[[], AsyncGenerator[bytes, None]],
         messages: Callable[[str | None], list[dict[str, str]]],
         stop: Callable[[], None],
     ) -> None:
         self._settings, self._parts, self._events = settings, parts, events
-        self._messages, self._stop, self._started = messages, stop, time.time()
+        self._messages, self._stop, self._stream, self._started = messages, stop, stream, time.time()
 
     async def health(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
         """Tell the version, the uptime and the state of every part; no names, since it needs no token."""
@@ -54,9 +56,17 @@ class Pages:
         )
 
     async def event_stream(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        """Stream what happens, as server-sent events."""
+        """Stream what exists and what happens, as server-sent events."""
         headers = {"Content-Type": "text/event-stream", "Cache-Control": "no-store"}
-        return HttpResponse(200, headers=headers, stream=self._events.stream())
+        return HttpResponse(200, headers=headers, stream=self._stream())
+
+    async def map(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
+        """Show the live map."""
+        return map_page()
+
+    async def map_module(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
+        """Return what draws the live map."""
+        return map_module()
 
     async def inbox(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
         """Return the mails, newest first, as a page, as text or as JSON."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -51,7 +52,7 @@ class Server:
         self.requests += 1
         request = await _read(scope, receive)
         response = await self._route(request) if request is not None else _too_large()
-        await _write(scope["method"], response, send)
+        await _write(scope["method"], response, receive, send)
 
     async def _route(self, request: HttpRequest) -> HttpResponse:
         routes, path, host = self._routes, request.path, request.host
@@ -134,7 +135,7 @@ async def _read(scope: dict[str, Any], receive: Any) -> HttpRequest | None:
     )
 
 
-async def _write(method: str, response: HttpResponse, send: Any) -> None:
+async def _write(method: str, response: HttpResponse, receive: Any, send: Any) -> None:
     headers = dict(response.headers)
     names = {name.lower() for name in headers}
     if response.stream is None and "content-length" not in names and response.status not in (204, 304):
@@ -151,6 +152,13 @@ async def _write(method: str, response: HttpResponse, send: Any) -> None:
         body = b"" if method == "HEAD" or response.status in (204, 304) else response.body
         await send({"type": "http.response.body", "body": body})
         return
-    async for chunk in response.stream:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    gone = asyncio.ensure_future(receive())  # after the request's body it returns when the reader goes away
+    try:
+        async for chunk in response.stream:
+            if gone.done():
+                break
+            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+    finally:
+        gone.cancel()
+        await response.stream.aclose()
     await send({"type": "http.response.body", "body": b""})

@@ -27,6 +27,7 @@ from labkit.local.iam_actions import resources_of
 from labkit.local.identify import identifier
 from labkit.local.identity_policy import OPERATIONS, keep_identity_policy
 from labkit.local.lambda_runtime.api import Lambda
+from labkit.local.live_map import LiveMap
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp, not_implemented
@@ -34,6 +35,7 @@ from labkit.local.moto_app.dynamodb_items import Items
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.kinesis import KinesisStreams
 from labkit.local.moto_app.logs import Logs
+from labkit.local.moto_app.picture import picture
 from labkit.local.moto_app.protocols import parse_answer, serialise
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
@@ -207,6 +209,18 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         elif call.service == "apigateway":
             api_gateway.observe(call, result, error)
 
+    live_map = LiveMap(
+        draw=[
+            sqs.picture,
+            lambda: functions.picture(metrics.total, metrics.latest),
+            mappings.picture,
+            sns.picture,
+            eventbridge.picture,
+            cloudtrail.picture,
+        ],
+        look=lambda: picture(moto),
+        events=events,
+    )
     objects, items = Objects(moto), Items(moto)
     simulator = PolicySimulator(policy_documents=roles.policy_documents, role=roles.role, serialise=serialise)
 
@@ -249,7 +263,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         },
         identify=identifier(secret_of=iam.secret_of, caller_of=iam.caller_of, now=clock.now),
         authorise=authorise,
-        observers=[after, cloudtrail.record],
+        observers=[after, cloudtrail.record, live_map.observe],
         emit=events.emit,
     )
 
@@ -267,6 +281,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             "moto": moto.description,
         },
         events=events,
+        stream=live_map.stream,
         messages=mails.mailbox.messages,
         stop=stop,
     )
@@ -283,6 +298,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         open_pages={
             "/_labkit/health": pages.health,
             "/_labkit/function-code": functions.code_page,
+            "/_labkit/map": pages.map,
+            "/_labkit/map.js": pages.map_module,
             "/_labkit/sns/confirm": sns.subscriptions.confirm_page,
             "/_labkit/sns/unsubscribe": sns.subscriptions.unsubscribe_page,
         },

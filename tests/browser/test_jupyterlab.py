@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
+import nbformat
 import pytest
 from playwright.sync_api import Browser, FrameLocator, Page, expect
 
@@ -138,6 +139,27 @@ def test_notebook_04_has_a_form_that_works(run_notebook, jupyter):
     expect(form.locator("#answer")).to_contain_text("The visit is accepted", timeout=30_000)
     assert origins(page, "s3-website") == {website_origin(jupyter)}
     assert origins(page, "execute-api") == {api_origin(jupyter)}
+
+
+def test_the_live_map_in_a_notebook_follows_the_queue(run_notebook, jupyter):
+    """The widget is fed by the kernel, so it works behind a proxy, too; the same stands below it as a table."""
+    catch_up(jupyter, "04")
+    source = "import labkit\nlab = labkit.connect()\nlabkit.live_pipeline()"
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)], metadata={"kernelspec": kernel})
+    nbformat.write(notebook, jupyter.course / "notebooks" / "97_live_map.ipynb")
+    page = run_notebook("97")
+    assert errors(page) == []
+    queue = page.locator(".jp-OutputArea .lm-part").filter(has=page.get_by_text("ProductVisitsDataQueue", exact=True))
+    before = int(queue.locator(".lm-facts").inner_text().split(": ")[1].split()[0])
+
+    sqs = make_client(local_process.find(jupyter.state), "sqs")
+    url = sqs.get_queue_url(QueueName="ProductVisitsDataQueue-lab")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="one more")
+
+    expect(queue).to_contain_text(f"waiting: {before + 1}")
+    expect(page.locator(".jp-OutputArea .dataframe")).to_contain_text("ProductVisitsDataQueue-lab")
+    sqs.close()
 
 
 def test_the_link_in_a_mail_confirms_a_subscription(jupyter, browser):

@@ -14,6 +14,7 @@ from labkit.local.clock import Clock
 from labkit.local.cloudtrail.delivery import Delivery
 from labkit.local.cloudtrail.event_history import EventHistory
 from labkit.local.cloudtrail.record import is_management_event, record_of
+from labkit.local.picture import Arrow, Part, Picture
 from labkit.local.policy import allows_principal
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
@@ -47,6 +48,14 @@ class CloudTrail:
         """Count the trails, those that log, and the events of the history, for the health page."""
         logging = sum(trail["logging"] for trail in self._trails.values())
         return {"trails": len(self._trails), "logging": logging, "events": len(self._history.records)}
+
+    def picture(self) -> Picture:
+        """Draw the trails and their buckets."""
+        drawn: Picture = []
+        for arn, trail in self._trails.items():
+            drawn.append(Part(arn, "CloudTrail", trail["Name"], {}, "" if trail["logging"] else "it does not log"))
+            drawn.append(Arrow(arn, f"arn:aws:s3:::{trail['S3BucketName']}", "log files"))
+        return drawn
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:

@@ -27,6 +27,7 @@ from labkit.local.event_source_mapping.mapping_settings import (
 from labkit.local.event_source_mapping.sqs import SqsPoller
 from labkit.local.event_source_mapping.stream_batch import Surroundings
 from labkit.local.event_source_mapping.stream_poller import StreamPoller, Streams
+from labkit.local.picture import Arrow, Picture, part_of
 
 QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 KINDS = {"dynamodb": dynamodb_streams, "kinesis": kinesis}
@@ -71,6 +72,19 @@ class EventSourceMappings:
     def description(self) -> dict[str, int]:
         """Count the mappings, and those that poll, for the health page."""
         return {"mappings": len(self._mappings), "polling": len(self._pollers)}
+
+    def picture(self) -> Picture:
+        """Draw the mappings as arrows that say what is wrong with them."""
+        drawn: Picture = []
+        for mapping in self._mappings.values():
+            result, how = str(mapping.get("LastProcessingResult") or ""), "event source mapping"
+            how += f", {mapping['State']}" if mapping["State"] != "Enabled" else ""
+            how += f", {result}" if result.startswith("PROBLEM") else ""
+            drawn.append(Arrow(part_of(mapping["EventSourceArn"]), mapping["FunctionArn"], how))
+            failures = (mapping.get("DestinationConfig") or {}).get("OnFailure") or {}
+            if failures.get("Destination"):
+                drawn.append(Arrow(mapping["FunctionArn"], part_of(failures["Destination"]), "on failure"))
+        return drawn
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:

@@ -18,6 +18,7 @@ from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
 from labkit.local.event_pattern import InvalidPattern, compile_pattern
 from labkit.local.eventbridge.input_transformer import check_target, target_input
+from labkit.local.picture import Arrow, Part, Picture
 
 Deliver = Callable[..., Awaitable[None]]
 MOST_TARGETS = 5
@@ -58,6 +59,15 @@ class EventBridge:
             "targets": sum(len(rule["targets"]) for rule in rules),
             "delivering": len(self._deliveries),
         }
+
+    def picture(self) -> Picture:
+        """Draw the rules and their targets."""
+        drawn: Picture = []
+        for arn, rule in self._rules.items():
+            problem = "it is disabled" if rule["State"] == "DISABLED" else "" if rule["targets"] else "it has no target"
+            drawn.append(Part(arn, "EventBridge rule", rule["Name"], {}, problem))
+            drawn += [Arrow(arn, target["Arn"], "target") for target in rule["targets"].values()]
+        return drawn
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:

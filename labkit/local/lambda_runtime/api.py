@@ -20,6 +20,7 @@ from labkit.local.lambda_runtime.functions import Functions
 from labkit.local.lambda_runtime.invocation import Invocations
 from labkit.local.lambda_runtime.log_lines import LogWriter
 from labkit.local.lambda_runtime.permissions import Permissions
+from labkit.local.picture import Arrow, Part, Picture, part_of
 
 
 class Lambda:
@@ -115,6 +116,21 @@ class Lambda:
             "environments": sum(self._environments.processes().values()),
             "invocations_under_way": sum(self._concurrency.running.values()),
         }
+
+    def picture(self, total: Callable[[str, str], float], latest: Callable[[str, str], float]) -> Picture:
+        """Draw the functions; *total* and *latest* answer for a metric of theirs."""
+        drawn: Picture = []
+        for arn, function in self._functions.all.items():
+            facts = {"invocations": int(total(arn, "Invocations")), "failed": int(total(arn, "Errors"))}
+            problem = "its last invocation failed" if latest(arn, "Errors") else ""
+            drawn.append(Part(arn, "Lambda function", function.name, facts, problem))
+            destinations = function.invoke_config.get("DestinationConfig") or {}
+            for when, target in destinations.items():
+                if destination := (target or {}).get("Destination"):
+                    drawn.append(Arrow(arn, part_of(destination), {"OnFailure": "on failure"}.get(when, "on success")))
+            if function.dead_letter_arn:
+                drawn.append(Arrow(arn, function.dead_letter_arn, "dead-letter queue"))
+        return drawn
 
     async def logs_written(self) -> None:
         """Wait until everything that functions said so far stands in CloudWatch Logs."""

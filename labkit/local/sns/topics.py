@@ -14,6 +14,7 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
+from labkit.local.picture import Arrow, Part, Picture
 from labkit.local.policy import allows_principal
 from labkit.local.sns.delivery import Delivery
 from labkit.local.sns.subscriptions import Subscriptions
@@ -55,6 +56,17 @@ class Sns:
         pending = self.subscriptions.pending()
         confirmed = len(self.subscriptions.by_arn) - pending
         return {"topics": len(self._topics), "subscriptions": confirmed, "pending": pending}
+
+    def picture(self) -> Picture:
+        """Draw the topics and whom they reach; an address of a person is a part, too."""
+        drawn: Picture = [Part(arn, "SNS topic", arn.rpartition(":")[2]) for arn in self._topics]
+        for subscription in self.subscriptions.by_arn.values():
+            end, how = subscription["endpoint"], "subscription"
+            if subscription["protocol"].startswith("email"):
+                how += ", not confirmed" if subscription["token"] else ""
+                drawn.append(Part(end, "E-mail", end))
+            drawn.append(Arrow(subscription["topic"], end, how))
+        return drawn
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:

@@ -10,8 +10,10 @@ from typing import Any
 
 from labkit.local.api_call import ApiCall
 from labkit.local.clock import Clock
+from labkit.local.picture import Arrow, Part, Picture
 from labkit.local.sqs.messages import Messages
 from labkit.local.sqs.move_tasks import MoveTasks
+from labkit.local.sqs.queue_attributes import redrive_of
 from labkit.local.sqs.queues import Queues
 
 
@@ -47,6 +49,18 @@ class Sqs:
         return {"queues": len(depths)} | {
             kind: sum(queue[kind] for queue in depths) for kind in ("visible", "in_flight", "delayed")
         }
+
+    def picture(self) -> Picture:
+        """Draw the queues, how full they are, and where redrive leads."""
+        drawn: Picture = []
+        redrives = {arn: redrive_of(queue.attributes)[0] for arn, queue in self._queues.all.items()}
+        for arn, depths in self._queues.depths().items():
+            waiting = depths["visible"]
+            failed = f"{waiting} failed message{'s' if waiting > 1 else ''} on it"
+            problem = failed if waiting and arn in redrives.values() else ""
+            facts = {"waiting": waiting, "in flight": depths["in_flight"], "delayed": depths["delayed"]}
+            drawn.append(Part(arn, "SQS queue", self._queues.all[arn].name, facts, problem))
+        return drawn + [Arrow(arn, dlq, "redrive") for arn, dlq in redrives.items() if dlq]
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as plain data: queues with their messages, move tasks, names that are not free yet."""

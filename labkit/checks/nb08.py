@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
+from types import CodeType
 from typing import Any
 
 import boto3
@@ -104,6 +105,7 @@ def _market_day() -> list[Line]:
 DAY = date(2026, 1, 1)
 DAYS = 12  # so that day=1 is also the beginning of day=10, 11 and 12
 OBJECTS_A_DAY = 3
+NOTHING_YET = "read_day returns nothing yet: the visits of the day and how many objects were read"
 
 
 @dataclass(slots=True)
@@ -118,6 +120,8 @@ def one_day(read_day: Any) -> Verdict:
     """Offer a lake with traps, and count what is opened."""
     if not callable(read_day):
         return not_yet(f"read_day is a {type(read_day).__name__}; it should be a function")
+    if _uses_no_name(read_day):
+        return not_attempted(NOTHING_YET)
     with _lake() as (bucket, expected):
         meter = _meter()
         try:
@@ -127,9 +131,15 @@ def one_day(read_day: Any) -> Verdict:
         return _read(answer, meter, expected)
 
 
+def _uses_no_name(function: Any) -> bool:
+    """Whether the body names nothing that it could call, as in the template: then no lake is needed to judge it."""
+    code = getattr(function, "__code__", None)
+    return isinstance(code, CodeType) and not (code.co_names or code.co_freevars)
+
+
 def _read(answer: Any, meter: Meter, expected: set[str]) -> Verdict:
     if untouched(answer):
-        return not_attempted("read_day returns nothing yet: the visits of the day and how many objects were read")
+        return not_attempted(NOTHING_YET)
     if not (isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[0], pd.DataFrame)):
         return not_yet("read_day returns two things, a DataFrame and a number: return table, objects")
     table, objects = answer

@@ -10,7 +10,11 @@ import labkit
 # What awswrangler and pyarrow still use, and pandas 3 is about to drop.
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{warning}:pandas.errors.Pandas4Warning")
-    for warning in ("The copy keyword is deprecated", "Series.values returning an ndarray")
+    for warning in (
+        "The copy keyword is deprecated",
+        "The inplace keyword in DataFrame.drop is deprecated",
+        "Series.values returning an ndarray",
+    )
 ]
 
 MARKET = """

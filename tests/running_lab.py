@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -11,7 +12,11 @@ import urllib.request
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from playwright.sync_api import Page, expect
+
 from tests.conftest import REPOSITORY
+
+PATIENCE = 120_000  # milliseconds; a busy computer takes long to start a kernel
 
 
 class RunningLab:
@@ -71,3 +76,32 @@ class RunningLab:
         finally:
             self._reader.join(5)
             self.process.stdout.close()
+
+
+# The last cell has its number; a cell that failed stops the rest, and is shown by the assertion on errors.
+HAVE_RUN = """(count) => {
+    const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")].map((one) => one.textContent);
+    const failed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
+    return failed || prompts.includes(`[${count}]:`);
+}"""
+
+
+def address_of(jupyter: RunningLab, path: Path) -> str:
+    """A workspace of its own for each notebook but the first, so that a page shows one notebook."""
+    printed = urlsplit(jupyter.wait_for_address())
+    if path.name.startswith("00"):
+        return printed.geturl()
+    before = printed.path.partition("/lab/")[0]
+    return printed._replace(path=f"{before}/lab/workspaces/{path.stem}/tree/notebooks/{path.name}").geturl()
+
+
+def run_all_cells(page: Page, jupyter: RunningLab, path: Path) -> None:
+    """Open a notebook, choose Run All Cells from the menu, and return when all have run or one has failed."""
+    page.goto(address_of(jupyter, path), timeout=PATIENCE)
+    expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle", timeout=PATIENCE)
+    page.get_by_role("menuitem", name="Run", exact=True).click()
+    page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    page.wait_for_function(
+        HAVE_RUN, arg=sum(cell["cell_type"] == "code" for cell in cells), timeout=PATIENCE, polling=200
+    )

@@ -53,7 +53,7 @@ export function createMap(root, { lab = "", title = "h1" } = {}) {
   map.setAttribute("role", "group");
   map.setAttribute("aria-label", "Map of the parts and what goes where; the same stands in the table below");
   state.setAttribute("role", "status");
-  box.append(make("style", "", STYLE), make(title, "", lab ? `Live map of lab ${lab}` : "Live map"), state, map,
+  box.append(make("style", "", STYLE), make(title, "", lab ? `Live map of LAB_ID ${lab}` : "Live map"), state, map,
     make("h2", "", "What happened last"), list, make("h2", "", "The same as a table"), table);
   root.replaceChildren(box);
   let before = new Map();
@@ -71,7 +71,7 @@ export function createMap(root, { lab = "", title = "h1" } = {}) {
     const failing = parts.filter((part) => part.problem);
     const hidden = picture.parts.length - parts.length;
     state.textContent = `${parts.length} parts · ${failing.length ? `${failing.length} failing` : "nothing failing"} · ` +
-      `${total(parts, "waiting")} messages waiting` + (hidden && lab ? ` · ${hidden} parts of other labs are not shown` : "");
+      `messages waiting: ${total(parts, "waiting")}` + (hidden && lab ? ` · ${hidden} parts of other labs are not shown` : "");
     boxes.clear();
     map.replaceChildren(...columns(parts).map((column) => {
       const element = make("div", "lm-column");

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -11,8 +10,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urljoin
 
 import nbformat
 import pytest
@@ -20,10 +18,9 @@ from playwright.sync_api import Browser, FrameLocator, Page, expect
 
 from labkit import local_process
 from tests.conftest import REPOSITORY, make_client, wait_for
-from tests.running_lab import RunningLab
+from tests.running_lab import RunningLab, run_all_cells
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]
-PATIENCE = 120_000  # a busy computer takes long to start a kernel
 
 
 @pytest.fixture(scope="module", params=["on this computer", "behind a proxy"])
@@ -51,36 +48,12 @@ def run_notebook(jupyter: RunningLab, browser: Browser):
         page.requested = []
         page.on("request", lambda request: page.requested.append(request.url))
         opened.append(page)
-        page.goto(address_of(jupyter, path), timeout=PATIENCE)
-        expect(page.locator("#jp-main-statusbar")).to_contain_text("Idle", timeout=PATIENCE)
-        page.get_by_role("menuitem", name="Run", exact=True).click()
-        page.get_by_role("menuitem", name="Run All Cells", exact=True).click()
-        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        page.wait_for_function(
-            HAVE_RUN, arg=sum(cell["cell_type"] == "code" for cell in cells), timeout=PATIENCE, polling=200
-        )
+        run_all_cells(page, jupyter, path)
         return page
 
     yield run
     for page in opened:
         page.close()
-
-
-# The last cell has its number; a cell that failed stops the rest, and is shown by the assertion on errors.
-HAVE_RUN = """(count) => {
-    const prompts = [...document.querySelectorAll(".jp-CodeCell .jp-InputArea-prompt")].map((one) => one.textContent);
-    const failed = document.querySelector('[data-mime-type="application/vnd.jupyter.error"]');
-    return failed || prompts.includes(`[${count}]:`);
-}"""
-
-
-def address_of(jupyter: RunningLab, path: Path) -> str:
-    """A workspace of its own for each notebook but the first, so that a page shows one notebook."""
-    printed = urlsplit(jupyter.wait_for_address())
-    if path.name.startswith("00"):
-        return printed.geturl()
-    before = printed.path.partition("/lab/")[0]
-    return printed._replace(path=f"{before}/lab/workspaces/{path.stem}/tree/notebooks/{path.name}").geturl()
 
 
 def errors(page: Page) -> list[str]:

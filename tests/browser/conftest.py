@@ -16,9 +16,9 @@ ARGUMENTS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser():
-    """Chromium, headless."""
+    """Chromium, headless; for one module, since an event loop runs as long as it does, and others need theirs."""
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     assert path, "the browser tests need Chromium: apt-get install chromium"
     with sync_playwright() as playwright:

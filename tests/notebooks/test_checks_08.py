@@ -12,7 +12,7 @@ pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{warning}:pandas.errors.Pandas4Warning")
     for warning in (
         "The copy keyword is deprecated",
-        "The inplace keyword in DataFrame.drop is deprecated",
+        "The inplace keyword in DataFrame",
         "Series.values returning an ndarray",
     )
 ]

@@ -86,7 +86,8 @@ def test_health_counts_what_is_there(own, tmp_path):
         env=os.environ | {"LABKIT_STATE_DIR": str(tmp_path / "state")}, capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     assert shown[1].startswith(f"  inbox                {described['endpoint']}/_labkit/inbox?")
-    assert shown[2] == "  sqs                  1 queues, 1 visible, 0 in flight, 1 delayed"
+    assert shown[2].startswith(f"  live map             {described['endpoint']}/_labkit/map?")
+    assert shown[3] == "  sqs                  1 queues, 1 visible, 0 in flight, 1 delayed"
     assert shown[-1] == "  moto                 backends: ready"
 
 

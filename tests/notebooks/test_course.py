@@ -252,3 +252,10 @@ def test_both_tags_are_the_same_in_every_kernel(course):
 
     assert first == labkit.connect(lab_id=course.lab["lab_id"])["tags"]
     assert set(first) == {"labkit:lab-id", "labkit:created-at"}
+
+
+def test_the_budgets_of_all_notebooks_are_the_budget_of_one_headless_pass():
+    """Three minutes on two cores; the run prints who takes longer than its share."""
+    notebooks = (json.loads(one.path.read_text(encoding="utf-8")) for one in graph.notebooks().values())
+
+    assert sum(notebook["metadata"]["labkit"]["seconds"] for notebook in notebooks) <= 180

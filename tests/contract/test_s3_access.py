@@ -271,3 +271,19 @@ def test_every_answer_has_one_date(client):
     date = client("s3").list_buckets()["ResponseMetadata"]["HTTPHeaders"]["date"]
 
     assert date.count("GMT") == 1
+
+
+def test_what_a_stranger_tried_stands_in_the_event_history_without_a_key(client, anybody, bucket):
+    """An unsigned call has no access key, and must not keep others from reading the history."""
+    with pytest.raises(ClientError):
+        anybody.get_bucket_policy(Bucket=bucket)
+
+    looked_up = client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "EventName", "AttributeValue": "GetBucketPolicy"}]
+    )["Events"]
+    by_key = client("cloudtrail").lookup_events(
+        LookupAttributes=[{"AttributeKey": "AccessKeyId", "AttributeValue": "AKIANOBODY"}]
+    )["Events"]
+
+    [event] = [one for one in looked_up if bucket in one["CloudTrailEvent"]]
+    assert ("AccessKeyId" in event, by_key) == (False, [])

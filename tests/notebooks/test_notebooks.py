@@ -33,7 +33,7 @@ def test_a_run_from_the_command_line_writes_its_reports_and_ends_what_it_started
     assert run.returncode == 0, run.stdout + run.stderr
 
     [facts] = json.loads((out / "results.json").read_text())
-    assert (facts["notebook"], facts["passed"], facts["facts"]["visits"] > 0) == ("01_the_whole_thing", True, True)
+    assert (facts["notebook"], facts["passed"], facts["facts"]["visits_sent"] > 0) == ("01_the_whole_thing", True, True)
     assert 'tests="1" failures="0"' in junit.read_text()
     assert (out / "01_the_whole_thing.html").stat().st_size > 10_000
     assert not (tmp_path / "state" / "local.json").exists()

@@ -69,7 +69,6 @@ def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
         "EventId": record["eventID"],
         "EventName": record["eventName"],
         "ReadOnly": "true" if record["readOnly"] else "false",
-        "AccessKeyId": identity["accessKeyId"],
         "EventTime": datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
         "EventSource": record["eventSource"],
         "Username": user,
@@ -78,10 +77,12 @@ def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
         ],
         "CloudTrailEvent": json.dumps(record, default=str),
     }
+    if identity.get("accessKeyId"):  # who calls without a signature has none
+        event["AccessKeyId"] = identity["accessKeyId"]
     return event
 
 
 def _has(event: dict[str, Any], key: str, value: str) -> bool:
     if key in ("ResourceType", "ResourceName"):
         return any(resource[key] == value for resource in event["Resources"])
-    return bool(event[key] == value)
+    return bool(event.get(key) == value)

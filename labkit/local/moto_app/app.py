@@ -102,7 +102,7 @@ def not_implemented(service: str, operation: str) -> AwsError:
 
 
 def backend(service: str, region: str) -> Any:
-    """Moto's backend of *service*; call it in moto's thread only."""
+    """Moto's backend of *service*; use it only in what :meth:`MotoApp.run` runs."""
     regions = backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
     return regions["aws" if service in ("s3", "iam") else region]
 

@@ -34,7 +34,7 @@ class Buckets:
 
     async def exists(self, bucket: str) -> bool:
         """Whether the bucket exists."""
-        return await self._moto.run(_bucket, bucket) is not None
+        return await self._moto.run(find_bucket, bucket) is not None
 
     async def holds(self, bucket: str, key: str) -> bool:
         """Whether the bucket has an object of that key."""
@@ -57,7 +57,8 @@ class Buckets:
         return await self._moto.run(_policy, bucket)
 
 
-def _bucket(name: str) -> Any:
+def find_bucket(name: str) -> Any:
+    """Return moto's bucket, or ``None``."""
     try:
         return backend("s3", "us-east-1").get_bucket(name)
     except MissingBucket:
@@ -65,11 +66,11 @@ def _bucket(name: str) -> Any:
 
 
 def _holds(bucket: str, key: str) -> bool:
-    return _bucket(bucket) is not None and backend("s3", "us-east-1").get_object(bucket, key) is not None
+    return find_bucket(bucket) is not None and backend("s3", "us-east-1").get_object(bucket, key) is not None
 
 
 def _get_object(bucket: str, key: str) -> StoredObject | None:
-    if _bucket(bucket) is None:
+    if find_bucket(bucket) is None:
         return None
     stored = backend("s3", "us-east-1").get_object(bucket, key)
     if stored is None:
@@ -87,14 +88,14 @@ def _get_object(bucket: str, key: str) -> StoredObject | None:
 
 
 def _put_object(bucket: str, key: str, body: bytes, content_type: str) -> None:
-    if _bucket(bucket) is None:
+    if find_bucket(bucket) is None:
         raise KeyError(bucket)
     stored = backend("s3", "us-east-1").put_object(bucket, key, body)
     stored.set_metadata({"Content-Type": content_type})
 
 
 def _policy(bucket: str) -> dict[str, Any] | None:
-    found = _bucket(bucket)
+    found = find_bucket(bucket)
     text = found.policy if found is not None else None
     return json.loads(text) if text else None
 
@@ -119,7 +120,7 @@ class BucketAccess:
 
 
 def _website(bucket: str) -> dict[str, Any] | None:
-    found = _bucket(bucket)
+    found = find_bucket(bucket)
     if found is None or not found.website_configuration:
         return None
     configuration = xmltodict.parse(found.website_configuration, force_list=("RoutingRule",))["WebsiteConfiguration"]
@@ -128,14 +129,14 @@ def _website(bucket: str) -> dict[str, Any] | None:
 
 
 def _public_access_block(bucket: str) -> dict[str, bool]:
-    found = _bucket(bucket)
+    found = find_bucket(bucket)
     block = found.public_access_block if found is not None else None
     names = ("block_public_acls", "ignore_public_acls", "block_public_policy", "restrict_public_buckets")
     return {name: bool(block and getattr(block, name)) for name in names}
 
 
 def _block_public_access(bucket: str) -> None:
-    found = _bucket(bucket)
+    found = find_bucket(bucket)
     if found is not None and found.public_access_block is None:
         found.public_access_block = PublicAccessBlock(True, True, True, True)
 
@@ -163,7 +164,7 @@ class Listing:
 
 
 def _listed(bucket: str, prefix: str, after: str, most: int) -> list[Listed] | None:
-    found = _bucket(bucket)
+    found = find_bucket(bucket)
     if found is None:
         return None
     keys = sorted(key for key in found.keys if key > after and key.startswith(prefix))

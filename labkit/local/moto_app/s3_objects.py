@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from moto.s3.exceptions import MissingBucket
 from moto.s3.models import FakeDeleteMarker
 from moto.s3.utils import metadata_from_headers
 
 from labkit.local.api_call import ApiCall, HttpResponse
 from labkit.local.moto_app.app import LARGEST_SHORT_BODY, MotoApp, backend
+from labkit.local.moto_app.s3 import find_bucket
 
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 
@@ -55,15 +55,8 @@ def _is_plain(call: ApiCall) -> bool:
     )
 
 
-def _bucket(name: str) -> Any:
-    try:
-        return backend("s3", "us-east-1").get_bucket(name)
-    except MissingBucket:
-        return None
-
-
 def _put(call: ApiCall) -> HttpResponse | None:
-    bucket, headers, key = _bucket(call.params["Bucket"]), call.http.headers, call.params["Key"]
+    bucket, headers, key = find_bucket(call.params["Bucket"]), call.http.headers, call.params["Key"]
     if bucket is None or bucket.is_versioned or bucket.object_lock_enabled or bucket.encryption:
         return None
     if key in bucket.keys:  # it may have tags or an upload that moto has to clear away
@@ -87,7 +80,7 @@ def _put(call: ApiCall) -> HttpResponse | None:
 
 
 def _get(call: ApiCall) -> HttpResponse | None:
-    bucket = _bucket(call.params["Bucket"])
+    bucket = find_bucket(call.params["Bucket"])
     if bucket is None or call.params["Key"] not in bucket.keys:
         return None
     stored = bucket.keys[call.params["Key"]]

@@ -12,6 +12,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -101,18 +102,36 @@ def run_notebooks(
     Raises:
         LabkitError: A parameter is unknown.
     """
+    from labkit.kernels_ahead import ENGINE, kernels_ahead
+
     check_parameters(parameters)
     out.mkdir(parents=True, exist_ok=True)
     interactive = sys.stderr.isatty()
     results: list[NotebookResult] = []
-    with _run_environment(out, solved=solved) as facts:
+    with (
+        _run_environment(out, solved=solved) as facts,
+        _kernel_log(out / "kernel.log") as terminal,
+        kernels_ahead(str(notebooks[0].parent) if notebooks else ".") as kernels,
+        ThreadPoolExecutor(1) as pages,  # written while the next notebook runs
+    ):
         for number, notebook in enumerate(notebooks, 1):
             if not interactive:
                 print(f"[{number}/{len(notebooks)}] {notebook.stem} …", flush=True)
             failed = _catch_up(notebook, [*built, *(one.notebook[:2] for one in results if one.passed)], parameters)
-            result = failed or _run_one(notebook, out / notebook.name, parameters, timeout, solved)
+            result = failed or _run_one(
+                notebook,
+                out / notebook.name,
+                parameters,
+                solved=solved,
+                options={
+                    "engine_name": ENGINE,
+                    "km": kernels.take(another=number < len(notebooks)),
+                    "execution_timeout": timeout,
+                    "progress_bar": {"desc": notebook.stem, "leave": False, "file": terminal} if interactive else False,
+                },
+            )
             if html and (out / notebook.name).exists():
-                _write_html(out / notebook.name)
+                pages.submit(_write_html, out / notebook.name)
             result = dataclasses.replace(result, facts=_facts_of(facts, notebook.name[:2]))
             results.append(result)
             if not interactive:
@@ -166,27 +185,22 @@ def _catch_up(notebook: Path, built: list[str], parameters: Mapping[str, str]) -
 
 
 def _run_one(
-    notebook: Path, executed: Path, parameters: Mapping[str, str], timeout: int, solved: bool
+    notebook: Path, executed: Path, parameters: Mapping[str, str], *, solved: bool, options: Mapping[str, Any]
 ) -> NotebookResult:
+    """Execute one notebook; *options* are further ones of `papermill.execute_notebook`."""
     import papermill
 
-    interactive = sys.stderr.isatty()
     source_file = notebook
     if solved:
         source_file = executed.with_suffix(".solved.ipynb")
         source_file.write_text(json.dumps(exercises.solved(exercises.read_notebook(notebook))), encoding="utf-8")
     started = time.perf_counter()
     error, cell, source = "", 0, ""
-    with warnings.catch_warnings(), _kernel_log(executed.parent / "kernel.log") as terminal:
+    with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             papermill.execute_notebook(
-                str(source_file),
-                str(executed),
-                parameters=dict(parameters),
-                progress_bar={"desc": notebook.stem, "leave": False, "file": terminal} if interactive else False,
-                execution_timeout=timeout,
-                cwd=str(notebook.parent),
+                str(source_file), str(executed), parameters=dict(parameters), cwd=str(notebook.parent), **options
             )
         except papermill.PapermillExecutionError as failure:
             error, source = f"{failure.ename}: {failure.evalue}", failure.source

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import nbformat
+import psutil
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +55,26 @@ def test_a_failing_notebook_makes_the_run_fail_and_names_cell_and_error(tmp_path
     assert (run_report.exit_code(results), results[0].cell) == (1, 2)
     assert run_report.last_line(results) == "FAILED: 07_broken, cell 2: ZeroDivisionError: division by zero"
     assert (tmp_path / "build" / "07_broken.html").exists()
+
+
+def test_each_notebook_has_a_kernel_of_its_own_and_none_is_left(tmp_path):
+    """The kernel of the next notebook is started ahead; it knows nothing of the one before, and ends with the run."""
+    from labkit import notebook_run
+
+    paths = []
+    for number, source in enumerate(
+        ["first = 1", "1 / 0", "assert 'first' not in globals(); import os; print(os.getcwd())"]
+    ):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        paths.append(tmp_path / f"0{number}_one.ipynb")
+        nbformat.write(notebook, paths[-1])
+
+    results = notebook_run.run_notebooks(paths, out=tmp_path / "build", parameters={})
+
+    assert [result.passed for result in results] == [True, False, True], [result.error for result in results]
+    assert str(tmp_path) in (tmp_path / "build" / "02_one.ipynb").read_text()
+    assert not [one for one in psutil.Process().children() if "ipykernel" in " ".join(one.cmdline())]
 
 
 def test_an_unknown_parameter_is_refused_before_the_run(tmp_path):

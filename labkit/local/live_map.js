@@ -98,7 +98,9 @@ export function createMap(root, { lab = "", title = "h1" } = {}) {
       facts.append(badge);
       setTimeout(() => badge.remove(), until - Date.now());
     }
-    element.append(make("div", "lm-service", part.service), make("div", "lm-name", short(part.name)), facts);
+    const name = make("div", "lm-name", "");
+    for (const word of short(part.name).split(/(?<=[a-z])(?=[A-Z])/)) name.append(word, make("wbr"));  // break between words
+    element.append(make("div", "lm-service", part.service), name, facts);
     if (part.problem) element.append(make("div", "lm-problem", `! ${part.problem}`));
     boxes.set(part.id, element);
     return element;

@@ -34,6 +34,6 @@ def passes(filters: list[Pattern], record: dict[str, Any]) -> bool:
     if "body" in record:
         try:
             record = {**record, "body": json.loads(record["body"])}
-        except ValueError:
+        except (ValueError, RecursionError):
             pass
     return any(one.matches(record) for one in filters)

@@ -22,6 +22,16 @@ from labkit.local.wiring import build
 T = TypeVar("T")
 
 
+def settings_for_tests(state_dir: Path, endpoint: str, **settings: Any) -> Settings:
+    """The settings of a local cloud on *endpoint*; *settings* replaces some."""
+    usual = {
+        "endpoint": endpoint, "state_dir": state_dir, "access_key": "AKIATEST", "secret_key": "secret",
+        "token": "token", "time_scale": 60.0, "smtp": None, "max_environments": 2, "concurrency": 1000,
+        "allowed_hosts": frozenset(), "version": "test", "public": PublicAddress(endpoint, endpoint),
+    }  # fmt: skip
+    return Settings(**usual | settings)
+
+
 class InProcessCloud:
     """A running local cloud: *parts* is what ``build()`` returned, *run* reaches its event loop."""
 
@@ -30,12 +40,7 @@ class InProcessCloud:
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
         self.endpoint = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self._settings = {
-            "endpoint": self.endpoint, "state_dir": state_dir, "access_key": "AKIATEST", "secret_key": "secret",
-            "token": "token", "time_scale": 60.0, "smtp": None, "max_environments": 2, "concurrency": 1000,
-            "allowed_hosts": frozenset(), "version": "test",
-            "public": PublicAddress(self.endpoint, self.endpoint),
-        } | settings  # fmt: skip
+        self._settings = settings_for_tests(state_dir, self.endpoint, **settings)
         self.parts: LocalCloud
         self._listener = listener
         self._ready = threading.Event()
@@ -45,7 +50,7 @@ class InProcessCloud:
 
     async def _serve(self) -> None:
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
-        self.parts = build(Settings(**self._settings), stop=self._stop.set)
+        self.parts = build(self._settings, stop=self._stop.set)
         config = uvicorn.Config(
             self.parts.server, http=SpelledAsSent, ws="none", lifespan="off", log_level="error", interface="asgi3"
         )

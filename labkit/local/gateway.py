@@ -9,8 +9,8 @@ import inspect
 import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from typing import Any, Literal
 
 from botocore.exceptions import UnknownServiceError
 
@@ -45,6 +45,8 @@ class Gateway:
         *,
         owners: Mapping[str, Operations],
         forward: Forward,
+        forwards: Callable[[str, str], bool],
+        forwarded_services: Iterable[str],
         interceptors: Mapping[tuple[str, str], Interceptor],
         identify: Callable[[HttpRequest], tuple[Caller, str, str]],
         authorise: Callable[[ApiCall], Awaitable[None]],
@@ -53,6 +55,8 @@ class Gateway:
     ) -> None:
         self._owners = owners
         self._forward = forward
+        self._forwards = forwards
+        self.services = frozenset({*owners, *forwarded_services})
         self._interceptors = interceptors
         self._identify = identify
         self._authorise = authorise
@@ -69,7 +73,7 @@ class Gateway:
         try:
             service = service_of(http) or "s3"
             caller, region, service = self._identify_service(http)
-            call = recognise(http, service, region=region, caller=caller, request_id=request_id)
+            call = self._recognise(http, service, region, caller, request_id)
             await self._authorise(call)
             result, response = await self._answer(call)
         except AwsError as refused:
@@ -86,12 +90,33 @@ class Gateway:
             self._emit("refused", path=http.path, status=response.status, error=error.code if error else "")
         return response
 
+    def answered_by(self, service: str, operation: str) -> Literal["ours", "moto", "refused"]:
+        """Tell who answers an operation, by the same rules as a call of it; ours, too, where we stand before moto."""
+        if service in self._owners:
+            return "ours" if operation in self._owners[service] else "refused"
+        if (service, operation) in self._interceptors:
+            return "ours"
+        return "moto" if self._forwards(service, operation) else "refused"
+
     def _identify_service(self, http: HttpRequest) -> tuple[Caller, str, str]:
         caller, region, signing_name = self._identify(http)
         service = BOTO3_NAMES.get(signing_name, signing_name)
         if service == "dynamodb" and http.headers.get("x-amz-target").startswith("DynamoDBStreams"):
             service = "dynamodbstreams"
         return caller, region, service
+
+    def _recognise(self, http: HttpRequest, service: str, region: str, caller: Caller, request_id: str) -> ApiCall:
+        try:
+            return recognise(http, service, region=region, caller=caller, request_id=request_id)
+        except (AwsError, UnknownServiceError) as error:
+            if service in self.services:
+                raise
+            raise AwsError(
+                "NotImplemented",
+                f"The local cloud does not implement the service {service} ({http.method} {http.path}). "
+                "What it implements stands in docs/local-cloud.md.",
+                501,
+            ) from error
 
     async def _answer(self, call: ApiCall) -> tuple[dict[str, Any] | None, HttpResponse]:
         operations = self._owners.get(call.service)
@@ -111,10 +136,8 @@ class Gateway:
         return result, serialise(call, result or {})
 
     def _refuse(self, service: str, http: HttpRequest, error: AwsError, request_id: str) -> HttpResponse:
-        try:
-            return serialise_error(service, http, error, request_id)
-        except UnknownServiceError:
-            return serialise_error("sts", http, error, request_id)
+        known = service if service in self.services else _stand_in(http)
+        return serialise_error(known, http, error, request_id)
 
     def _tell(
         self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None, status: int, started: float
@@ -145,9 +168,14 @@ def service_of(http: HttpRequest) -> str:
     return next((name for path, name in UNSIGNED_PATHS if http.path.startswith(path)), "")
 
 
+def _stand_in(http: HttpRequest) -> str:
+    """Name a service that speaks as the request does, where nobody knows the one it is for."""
+    if "x-amz-target" in http.headers:
+        return "dynamodb"
+    return "sts" if http.headers.get("content-type").startswith("application/x-www-form-urlencoded") else "lambda"
+
+
 def _internal_failure(broken: Exception, emit: Callable[..., None]) -> AwsError:
-    if isinstance(broken, UnknownServiceError):
-        return AwsError("NotImplemented", f"The local cloud does not know this service: {broken}", 501)
     emit("labkit is broken", traceback="".join(traceback.format_exception(broken)))
     return AwsError(
         "InternalFailure",

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.gateway import Gateway
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
 from labkit.local.public_address import PublicAddress
@@ -47,6 +48,7 @@ class LocalCloud:
         self,
         settings: Settings,
         server: Server,
+        gateway: Gateway,
         moto: MotoApp,
         mails: Mails,
         *,
@@ -54,7 +56,7 @@ class LocalCloud:
         starting: list[Callable[[], Awaitable[None]]],
         closing: list[Callable[[], Any]],
     ) -> None:
-        self.server, self.features, self.moto = server, features, moto
+        self.server, self.gateway, self.features, self.moto = server, gateway, features, moto
         self._settings, self._mails, self._starting, self._closing = settings, mails, starting, closing
         self._importing: asyncio.Task[None] | None = None
 

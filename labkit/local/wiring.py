@@ -30,11 +30,12 @@ from labkit.local.lambda_runtime.api import Lambda
 from labkit.local.live_map import LiveMap
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
-from labkit.local.moto_app.app import MotoApp, not_implemented
+from labkit.local.moto_app.app import MotoApp
 from labkit.local.moto_app.dynamodb_items import Items
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.kinesis import KinesisStreams
 from labkit.local.moto_app.logs import Logs
+from labkit.local.moto_app.operations import MOTO_SERVICES, moto_answers
 from labkit.local.moto_app.picture import picture
 from labkit.local.moto_app.protocols import parse_answer, serialise
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
@@ -238,6 +239,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             "cloudtrail": cloudtrail.operations,
         },
         forward=moto.forward,
+        forwards=moto_answers,
+        forwarded_services=MOTO_SERVICES,
         interceptors={
             **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
             ("s3", "CreateBucket"): s3_access.create_bucket,
@@ -250,13 +253,10 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
             ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
             ("logs", "FilterLogEvents"): _after(functions.logs_written, filter_log_events),
-            ("logs", "PutSubscriptionFilter"): _refuse,
             **cloudwatch.interceptors,
-            **{("cloudwatch", name): _refuse for name in ("PutMetricAlarm", "PutCompositeAlarm")},
             **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
             ("kinesis", "CreateStream"): kinesis.create_stream,
             ("kinesis", "ListStreams"): kinesis.list_streams,
-            **{("kinesis", name): _refuse for name in ("SplitShard", "MergeShards", "UpdateShardCount")},
             **{("iam", name): keep_identity_policy for name in OPERATIONS},
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
@@ -320,7 +320,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     }
     closing = [metrics.close, mappings.close, functions.close, mails.mailbox.close]
     return LocalCloud(
-        settings, Server(routes), moto, mails, features=features, starting=[metrics.start], closing=closing
+        settings, Server(routes), gateway, moto, mails, features=features, starting=[metrics.start], closing=closing
     )
 
 
@@ -330,12 +330,3 @@ def _after(first: Callable[[], Awaitable[None]], then: Interceptor | None = None
         return await (then(call, forward) if then else forward(call))
 
     return do_first
-
-
-async def _refuse(call: ApiCall, forward: Forward) -> HttpResponse:
-    """Refuse what moto would keep and deliver inside itself, where nobody of ours sees it, or do otherwise than AWS.
-
-    Of a shard that is split or merged moto moves the records to the new shards, where they would be read again; an
-    alarm of moto's never looks at its metric.
-    """
-    raise not_implemented(call.service, call.operation)

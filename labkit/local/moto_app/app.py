@@ -18,13 +18,12 @@ from moto.core.request import Request
 from werkzeug.exceptions import HTTPException
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
+from labkit.local.moto_app.operations import REFUSED, moto_answers
 from labkit.local.moto_app.protocols import moto_request
 
 os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT_ID)
 
 T = TypeVar("T")
-
-MOTO_SERVICES = frozenset({"s3", "dynamodb", "dynamodbstreams", "iam", "logs", "apigateway", "cloudwatch", "kinesis"})
 
 SHORT = frozenset(
     {
@@ -69,10 +68,8 @@ class MotoApp:
         """Let moto answer *call*.
 
         Raises:
-            AwsError: moto has no such service or operation; the message names it.
+            AwsError: moto has no such service or operation, or does not do what it says; the message names it.
         """
-        if call.service not in MOTO_SERVICES:
-            raise not_implemented(call.service, call.operation)
         if (call.service, call.operation) in SHORT and len(call.http.body) <= LARGEST_SHORT_BODY:
             return await self.run(_forward, call)
         return await self._run_in_thread(_forward, call)
@@ -94,9 +91,12 @@ class MotoApp:
 
 def not_implemented(service: str, operation: str) -> AwsError:
     """The error for a call that the local cloud cannot answer truthfully."""
+    why = REFUSED.get((service, operation))
+    because = f", because {why}" if why else ""
     return AwsError(
         "NotImplemented",
-        f"The local cloud does not implement {service}:{operation}. What it implements stands in docs/local-cloud.md.",
+        f"The local cloud does not implement {service}:{operation}{because}. What it implements stands in "
+        "docs/local-cloud.md.",
         501,
     )
 
@@ -150,6 +150,8 @@ def _routes_of(service: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]
 
 
 def _forward(call: ApiCall) -> HttpResponse:
+    if not moto_answers(call.service, call.operation):
+        raise not_implemented(call.service, call.operation)
     host = {"dynamodbstreams": "streams.dynamodb", "cloudwatch": "monitoring"}.get(call.service, call.service)
     base_url = "https://iam.amazonaws.com" if host == "iam" else f"https://{host}.{call.region}.amazonaws.com"
     request = call.http.moto_request if host == call.service != "iam" else None

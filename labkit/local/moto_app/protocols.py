@@ -154,6 +154,8 @@ def serialise(call: ApiCall, result: dict[str, Any] | AwsError) -> HttpResponse:
 
 def serialise_error(service: str, http: HttpRequest, error: AwsError, request_id: str) -> HttpResponse:
     """Answer a request with *error* before its operation is known."""
+    if http.headers.get("smithy-protocol") == "rpc-v2-cbor":
+        return _cbor_error(error, request_id)
     model = moto_utils.get_service_model(service)
     try:
         protocol = determine_request_protocol(model, http.headers.get("content-type"))
@@ -161,6 +163,18 @@ def serialise_error(service: str, http: HttpRequest, error: AwsError, request_id
         protocol = str(model.protocol)
     operation = model.operation_model(model.operation_names[0])
     return _serialise(service, protocol, operation, error, request_id)
+
+
+def _cbor_error(error: AwsError, request_id: str) -> HttpResponse:
+    """Answer in CBOR, which newer services speak alone, and moto not at all: a map of two texts."""
+
+    def text(value: str) -> bytes:
+        data = value.encode()
+        return b"\x79" + len(data).to_bytes(2, "big") + data
+
+    body = b"\xa2" + b"".join(text(part) for part in ("__type", error.code, "message", error.message))
+    headers = {"Content-Type": "application/cbor", "smithy-protocol": "rpc-v2-cbor", "x-amzn-RequestId": request_id}
+    return HttpResponse(error.status, body, headers)
 
 
 def _serialise(

@@ -65,11 +65,11 @@ def function_arn(client: Callable[..., Any]) -> Iterator[str]:
 
 
 class Api:
-    """A REST API under test: built with boto3, called by HTTP."""
+    """A REST API under test, made here or given by its id: built with boto3, called by HTTP."""
 
-    def __init__(self, client: Callable[..., Any], cloud: dict[str, Any], name: str) -> None:
+    def __init__(self, client: Callable[..., Any], cloud: dict[str, Any], name: str, api_id: str = "") -> None:
         self.gateway = client("apigateway")
-        self.id = self.gateway.create_rest_api(name=name)["id"]
+        self.id = api_id or self.gateway.create_rest_api(name=name)["id"]
         self.root = self.gateway.get_resources(restApiId=self.id)["items"][0]["id"]
         self._endpoint = urlsplit(cloud["endpoint"])
 

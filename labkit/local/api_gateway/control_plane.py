@@ -18,6 +18,7 @@ from labkit.local.api_call import ACCOUNT_ID, ApiCall, HttpResponse
 from labkit.local.api_gateway import control_plane_checks as checks
 from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.gateway_responses import DEFAULT_TEMPLATES, TYPES
+from labkit.local.api_gateway.import_rest_api import Imports
 from labkit.local.api_gateway.stage_checks import asks_for_logs
 
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
@@ -59,6 +60,7 @@ class ControlPlane:
         self._serialise = serialise
         self._may_write_logs = may_write_logs
         self._now = now
+        imports = Imports(create=changes.import_api, change=changes.put_api)
         self._answers: Mapping[str, Answer] = {
             "DeleteDeployment": self._delete_deployment,
             "DeleteResource": self._delete_resource,
@@ -66,6 +68,8 @@ class ControlPlane:
             "GetGatewayResponses": self._get_gateway_responses,
             "GetTags": self._get_tags,
             "GetUsage": self._get_usage,
+            "ImportRestApi": imports.import_rest_api,
+            "PutRestApi": imports.put_rest_api,
             "TagResource": self._tag_resource,
             "UntagResource": self._untag_resource,
             "UpdateIntegration": lambda call: self._changes.patch_integration(call.params, call.region),

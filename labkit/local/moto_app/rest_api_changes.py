@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.moto_app import rest_api_import
 from labkit.local.moto_app.app import MotoApp, backend
 
 EMPTY_MODEL = (
@@ -42,6 +43,16 @@ class RestApiChanges:
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
+
+    async def import_api(self, region: str, definition: dict[str, Any], endpoint_types: list[str]) -> dict[str, Any]:
+        """Make an API of what an OpenAPI document says; return the API."""
+        return await self._moto.run(rest_api_import.create_api, region, definition, endpoint_types)
+
+    async def put_api(
+        self, region: str, api_id: str, definition: dict[str, Any], *, overwrite: bool
+    ) -> dict[str, Any] | None:
+        """Change an API by what an OpenAPI document says; return the API, or ``None`` where there is none."""
+        return await self._moto.run(rest_api_import.change_api, region, api_id, definition, overwrite)
 
     async def complete_rest_api(self, api_id: str, region: str, binary_media_types: list[str]) -> dict[str, Any]:
         """Give a new API its two default models and its binary media types; return the API."""

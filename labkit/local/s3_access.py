@@ -87,19 +87,6 @@ class S3Access:
             raise AwsError("InvalidArgument", "The IndexDocument Suffix is not well formed", 400)
         return await forward(call)
 
-    @staticmethod
-    async def put_bucket_notification(call: ApiCall, forward: Forward) -> HttpResponse:
-        """Refuse targets: moto would keep them and deliver inside itself, where nobody of ours sees it."""
-        configuration = call.params.get("NotificationConfiguration") or {}
-        if any(configuration.values()):
-            raise AwsError(
-                "NotImplemented",
-                "The local cloud does not send S3 event notifications yet; "
-                "it keeps an empty NotificationConfiguration only.",
-                501,
-            )
-        return await forward(call)
-
     async def authorise_anybody(self, call: ApiCall) -> None:
         """Let a request that nobody signed pass, where the bucket policy opens it to everybody.
 

@@ -47,6 +47,8 @@ from labkit.local.pages import Pages
 from labkit.local.policy_simulator import PolicySimulator
 from labkit.local.s3_access import S3Access
 from labkit.local.s3_listing import S3Listing
+from labkit.local.s3_notifications.destinations import Destinations
+from labkit.local.s3_notifications.notifications import TOLD, Notifications
 from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
 from labkit.local.sns.topics import Sns
@@ -98,6 +100,15 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     async def send_to_dlq(target_arn: str, body: str, attributes: dict[str, Any]) -> None:
         await sqs.send_to(target_arn, body, message_attributes=attributes)
 
+    def put_object_as(service: str) -> Callable[..., Awaitable[None]]:
+        """Return what puts objects for a service of AWS; the bucket tells of them as of every other."""
+
+        async def put_object(bucket: str, key: str, body: bytes, content_type: str) -> None:
+            await buckets.put_object(bucket, key, body, content_type)
+            await notifications.written_by_service(bucket, key, service)
+
+        return put_object
+
     functions = Lambda(
         issue_credentials=iam.issue,
         trusts=iam.trusts,
@@ -121,7 +132,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         configuration=functions.configuration,
         role_can=iam.role_can,
         deliver=deliver,
-        put_object=buckets.put_object,
+        put_object=put_object_as("lambda.amazonaws.com"),
         iterator_age=lambda arn, milliseconds: metrics.add(arn, "IteratorAge", round(milliseconds)),
         most_batches=settings.max_environments,
         clock=clock,
@@ -182,9 +193,26 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     cloudtrail = CloudTrail(
         bucket_exists=buckets.exists,
         bucket_policy=buckets.policy,
-        put_object=buckets.put_object,
+        put_object=put_object_as("cloudtrail.amazonaws.com"),
         put_service_event=eventbridge.put_service_event,
         clock=clock,
+        emit=events.emit,
+    )
+    notifications = Notifications(
+        region_of=buckets.region,
+        version_of=buckets.version,
+        parse_answer=parse_answer,
+        serialise=serialise,
+        destinations=Destinations(
+            queue_policy=sqs.policy_of,
+            send_to_queue=sqs.send_to,
+            topic_policy=sns.policy_of,
+            publish=sns.publish_from_service,
+            permits=functions.permits,
+            invoke_event=functions.invoke_event,
+            put_event=eventbridge.put_service_event,
+        ),
+        now=clock.now,
         emit=events.emit,
     )
     s3_access = S3Access(
@@ -205,6 +233,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         """Tell the features of writes to what moto keeps."""
         if call.operation in STREAM_WRITES.get(call.service, ()):
             mappings.written(resources_of(call))
+        elif call.operation == "DeleteBucket" and error is None:
+            notifications.bucket_deleted(call.params["Bucket"])
         elif call.service == "iam":
             iam.policies_changed()
         elif call.service == "apigateway":
@@ -218,6 +248,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             sns.picture,
             eventbridge.picture,
             cloudtrail.picture,
+            notifications.picture,
         ],
         look=lambda: picture(moto),
         events=events,
@@ -244,13 +275,15 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         interceptors={
             **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
             ("s3", "CreateBucket"): s3_access.create_bucket,
-            ("s3", "PutObject"): objects.put_object,
+            **{("s3", name): notifications.watch() for name in TOLD},
+            ("s3", "PutObject"): notifications.watch(objects.put_object),
             ("s3", "GetObject"): objects.get_object,
             ("dynamodb", "PutItem"): items.put_item,
             ("dynamodb", "BatchWriteItem"): items.batch_write_item,
             ("s3", "ListObjectsV2"): S3Listing(objects=Listing(moto).objects).list_objects_v2,
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
-            ("s3", "PutBucketNotificationConfiguration"): s3_access.put_bucket_notification,
+            ("s3", "PutBucketNotificationConfiguration"): notifications.put,
+            ("s3", "GetBucketNotificationConfiguration"): notifications.get,
             ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
             ("logs", "FilterLogEvents"): _after(functions.logs_written, filter_log_events),
             **cloudwatch.interceptors,
@@ -277,6 +310,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             "sns": sns.description,
             "eventbridge": eventbridge.description,
             "cloudtrail": cloudtrail.description,
+            "s3_notifications": notifications.description,
             "mail": mails.description,
             "moto": moto.description,
         },
@@ -316,6 +350,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         "sns": sns,
         "eventbridge": eventbridge,
         "cloudtrail": cloudtrail,
+        "s3_notifications": notifications,
         "cloudwatch_metrics": metrics,
     }
     closing = [metrics.close, mappings.close, functions.close, mails.mailbox.close]

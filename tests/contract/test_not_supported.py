@@ -8,16 +8,6 @@ from botocore.exceptions import ClientError
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
 
 
-def test_an_s3_notification_is_refused_instead_of_never_delivered(client, unique):
-    """Else moto would accept it and deliver inside itself."""
-    bucket = unique("notified")
-    client("s3").create_bucket(Bucket=bucket)
-    configuration = {"QueueConfigurations": [{"QueueArn": QUEUE, "Events": ["s3:ObjectCreated:*"]}]}
-
-    with pytest.raises(ClientError, match="does not send S3 event notifications yet"):
-        client("s3").put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration=configuration)
-
-
 def test_a_log_subscription_filter_is_refused(client):
     """It would never fire."""
     with pytest.raises(ClientError, match="does not implement logs:PutSubscriptionFilter"):

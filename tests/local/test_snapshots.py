@@ -102,6 +102,13 @@ def fill(client):
     s3, trail = client("s3"), client("cloudtrail")
     s3.create_bucket(Bucket="logs")
     s3.put_bucket_policy(Bucket="logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [ANYBODY]}))
+    told = {
+        "EventBridgeConfiguration": {},
+        "QueueConfigurations": [{"QueueArn": dlq, "Events": ["s3:ObjectRemoved:*"]}],
+    }
+    s3.put_bucket_notification_configuration(
+        Bucket="logs", NotificationConfiguration=told, SkipDestinationValidation=True
+    )
     trail.create_trail(Name="trail", S3BucketName="logs")
     trail.start_logging(Name="trail")
     s3.put_bucket_tagging(Bucket="logs", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
@@ -147,6 +154,7 @@ def test_every_feature_holds_something(filled):
     assert [record["eventName"] for record in state["cloudtrail"]["unsent"]][:2] == ["StartLogging", "PutBucketTagging"]
     assert len(state["cloudtrail"]["unwritten"]) == 1
     assert len(state["api_gateway"]["deployments"]) == 1
+    assert state["s3_notifications"]["configurations"].keys() == {"logs"}
 
 
 def test_a_snapshot_is_plain_data(filled):

@@ -6,6 +6,7 @@ import functools
 import json
 from typing import Any
 from urllib.parse import parse_qsl, unquote
+from xml.sax.saxutils import escape
 
 import moto.core.utils as moto_utils
 from botocore.awsrequest import AWSPreparedRequest
@@ -212,6 +213,8 @@ def _with_exact_code(
     body: str | bytes, headers: dict[str, str], error: AwsError, protocol: str
 ) -> tuple[str | bytes, dict[str, str]]:
     """Keep the code and message of *error* where the model does not know them."""
+    if protocol == "rest-xml":
+        return _with_members(body, error), headers
     if protocol not in ("json", "rest-json"):
         return body, headers
     fields = json.loads(body)
@@ -224,6 +227,14 @@ def _with_exact_code(
     if protocol == "rest-json":
         headers["X-Amzn-Errortype"] = shape_name
     return json.dumps(fields), headers
+
+
+def _with_members(body: str | bytes, error: AwsError) -> str:
+    """Add what S3 tells beside code and message (``BucketName``, ``ArgumentName``): it stands in no model."""
+    text = body if isinstance(body, str) else body.decode()
+    more = {name: value for name, value in vars(error).items() if name[:1].isupper() and f"<{name}>" not in text}
+    added = "".join(f"<{name}>{escape(str(value))}</{name}>" for name, value in more.items())
+    return text.replace("</Error>", f"{added}</Error>", 1)
 
 
 def parse_answer(call: ApiCall, response: HttpResponse) -> dict[str, Any]:

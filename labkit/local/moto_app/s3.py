@@ -26,6 +26,16 @@ class StoredObject:
     website_redirect: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ObjectVersion:
+    """One version of an object: *etag* without quotes; *version_id* is ``"null"`` in a bucket without versions."""
+
+    size: int
+    etag: str
+    version_id: str
+    is_delete_marker: bool
+
+
 class Buckets:
     """Reads and writes of moto's S3, each in moto's thread. What is not there is ``None``."""
 
@@ -51,6 +61,15 @@ class Buckets:
             KeyError: The bucket does not exist.
         """
         await self._moto.run(_put_object, bucket, key, body, content_type)
+
+    async def region(self, bucket: str) -> str | None:
+        """Return the region that the bucket was made in."""
+        found = await self._moto.run(find_bucket, bucket)
+        return None if found is None else str(found.region_name)
+
+    async def version(self, bucket: str, key: str, version_id: str = "") -> ObjectVersion | None:
+        """Return one version of an object, the newest without a *version_id*; a delete marker is one, too."""
+        return await self._moto.run(_version, bucket, key, version_id)
 
     async def policy(self, bucket: str) -> dict[str, Any] | None:
         """Return the bucket policy as a dict."""
@@ -85,6 +104,18 @@ def _get_object(bucket: str, key: str) -> StoredObject | None:
         last_modified=stored.last_modified,
         website_redirect=stored.website_redirect_location or "",
     )
+
+
+def _version(bucket: str, key: str, version_id: str) -> ObjectVersion | None:
+    found = find_bucket(bucket)
+    versions = [] if found is None else found.keys.getlist(key, [])
+    chosen = [one for one in versions if not version_id or str(one.version_id) == version_id]
+    if not chosen:
+        return None
+    one = chosen[-1]
+    if isinstance(one, FakeDeleteMarker):
+        return ObjectVersion(0, "", str(one.version_id), is_delete_marker=True)
+    return ObjectVersion(one.size, one.etag.strip('"'), str(one.version_id), is_delete_marker=False)
 
 
 def _put_object(bucket: str, key: str, body: bytes, content_type: str) -> None:

@@ -173,15 +173,25 @@ class Sns:
             )
         return {"MessageId": self._fan_out(topic, message, subject, params.get("MessageAttributes") or {})}
 
-    async def publish_from_service(self, topic_arn: str, message: str, *, principal: str, source_arn: str) -> None:
+    def policy_of(self, topic_arn: str) -> dict[str, Any]:
+        """Return a topic's policy.
+
+        Raises:
+            AwsError: ``NotFound``.
+        """
+        policy: dict[str, Any] = json.loads(self._topic(topic_arn)["attributes"]["Policy"])
+        return policy
+
+    async def publish_from_service(
+        self, topic_arn: str, message: str, *, principal: str, source_arn: str, subject: str | None = None
+    ) -> None:
         """Publish for a service of AWS, if the topic's policy lets it.
 
         Raises:
             AwsError: ``NotFound``, ``AuthorizationError``.
         """
-        topic = self._topic(topic_arn)
         decision = allows_principal(
-            json.loads(topic["attributes"]["Policy"]),
+            self.policy_of(topic_arn),
             principal={"Service": principal},
             action="sns:Publish",
             resource=topic_arn,
@@ -193,7 +203,7 @@ class Sns:
                 f"{principal} is not authorized to perform: SNS:Publish on resource: {topic_arn}",
                 403,
             )
-        self._fan_out(topic, message, None, {})
+        self._fan_out(self._topic(topic_arn), message, subject, {})
 
     def publish_by_role(self, topic_arn: str, message: str) -> None:
         """Publish for a role that may: within an account its policy is enough, whatever the topic's says.

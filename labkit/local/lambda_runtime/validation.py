@@ -54,7 +54,8 @@ def check_configuration(params: dict[str, Any], *, creating: bool) -> None:
             400,
         )
     for unsupported in ("Layers", "VpcConfig", "ImageConfig", "FileSystemConfigs"):
-        if params.get(unsupported):
+        wanted = params.get(unsupported)
+        if any(wanted.values()) if isinstance(wanted, dict) else wanted:  # a VpcConfig of empty lists asks for nothing
             raise AwsError(
                 "InvalidParameterValueException", f"The local cloud does not support {unsupported} yet.", 400
             )

@@ -156,12 +156,20 @@ def _usage_plan(client: Client, one: Resource) -> None:
 
 
 def _role(client: Client, one: Resource) -> None:
+    _take_role_off_account(client, one.id)
     iam = client("iam")
     for policy in iam.list_role_policies(RoleName=one.id)["PolicyNames"]:
         iam.delete_role_policy(RoleName=one.id, PolicyName=policy)
     for policy in iam.list_attached_role_policies(RoleName=one.id)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=one.id, PolicyArn=policy["PolicyArn"])
     iam.delete_role(RoleName=one.id)
+
+
+def _take_role_off_account(client: Client, role: str) -> None:
+    """Leave the account without a role for API Gateway's logs, where it has the one that goes; any other one stays."""
+    gateway = client("apigateway")
+    if str(gateway.get_account().get("cloudwatchRoleArn") or "").endswith(f":role/{role}"):
+        gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn"}])
 
 
 def _bucket(client: Client, one: Resource) -> None:

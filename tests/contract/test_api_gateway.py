@@ -458,6 +458,7 @@ def test_a_stage_logs_only_where_the_account_has_a_role_for_it(api: Api, client:
     refused += "Gateway and add the required role policy."
 
     without = error_of(lambda: api.gateway.update_stage(**stage, patchOperations=wanted))
+    malformed = error_of(lambda: set_logs_role(api, "ApiGatewayLogs"))
     powerless = error_of(lambda: set_logs_role(api, logs_role))
     let_write_logs(client, logs_role)
     account = set_logs_role(api, logs_role)
@@ -465,9 +466,13 @@ def test_a_stage_logs_only_where_the_account_has_a_role_for_it(api: Api, client:
 
     text = "CloudWatch Logs role ARN must be set in account settings to enable logging"
     assert without == ("BadRequestException", text, 400)
+    assert malformed == ("BadRequestException", "The role ARN is not well formed", 400)
     assert powerless == ("BadRequestException", refused, 400)
     assert account["cloudwatchRoleArn"] == api.gateway.get_account()["cloudwatchRoleArn"] == logs_role
     assert answer["methodSettings"]["*/*"]["loggingLevel"] == "INFO"
+    gone = api.gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn"}])
+    assert "cloudwatchRoleArn" not in gone
+    assert "cloudwatchRoleArn" not in api.gateway.get_account()
 
 
 def test_execution_logs_tell_why_where_the_stage_asks_for_them(

@@ -137,6 +137,26 @@ def test_everything_that_a_notebook_makes_is_listed_in_order_deleted_and_proved_
     assert second.stdout.splitlines()[-2:] == [f"nothing exists of lab {lab}", f"0 resources left of lab {lab}"]
 
 
+def test_the_accounts_role_for_logs_is_taken_back_with_the_lab_that_gave_it(client, labkit_on, lab, unique):
+    """Else the account points to a role that is gone, and no later lab gives it another."""
+    iam, gateway, other = client("iam"), client("apigateway"), unique("o").lower()
+    write = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+    for owner in (lab, other):
+        trust = ASSUME.replace("lambda", "apigateway")
+        iam.create_role(RoleName=f"Logs-{owner}", AssumeRolePolicyDocument=trust, Tags=pairs(owner))
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [write]})
+        iam.put_role_policy(RoleName=f"Logs-{owner}", PolicyName="write", PolicyDocument=policy)
+    arn = iam.get_role(RoleName=f"Logs-{lab}")["Role"]["Arn"]
+    gateway.update_account(patchOperations=[{"op": "replace", "path": "/cloudwatchRoleArn", "value": arn}])
+
+    roles = []
+    for owner in (other, lab):
+        labkit_on("cleanup", "--lab-id", owner)
+        roles.append(gateway.get_account().get("cloudwatchRoleArn"))
+
+    assert roles == [arn, None]
+
+
 def test_what_has_the_labs_name_but_not_its_tag_is_named_and_left_alone(client, labkit_on, lab):
     """In an account that others use too, a name alone is no proof; neither are the children of a stranger."""
     s3, events, sqs = client("s3"), client("events"), client("sqs")

@@ -26,6 +26,7 @@ Correction = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
 Answer = Callable[[ApiCall], Awaitable[dict[str, Any]]]
 Afterwards = Callable[[ApiCall, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
+ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/\S+")
 TAGGABLE = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+::/(?P<kind>restapis|apikeys|usageplans)/(?P<names>.+)")
 
 
@@ -126,15 +127,19 @@ class ControlPlane:
             raise bad_request(message)
 
     async def _update_account(self, call: ApiCall, forward: Forward) -> HttpResponse:
-        """Take a role for logs only if API Gateway may wear it and it may write them."""
-        for operation in call.params.get("patchOperations") or []:
-            role = operation.get("value")
-            if operation["path"] == "/cloudwatchRoleArn" and role and not await self._may_write_logs(role, call.region):
-                raise bad_request(
-                    "The role ARN does not have required permissions configured. Please grant trust permission for "
-                    "API Gateway and add the required role policy.",
-                )
-        return await forward(call)
+        """Take a role for logs only if API Gateway may wear it and it may write them; no value takes it away."""
+        operations = call.params.get("patchOperations") or []
+        if [operation["path"] for operation in operations] != ["/cloudwatchRoleArn"]:
+            return await forward(call)
+        role = operations[0].get("value") or None
+        if role and not ROLE_ARN.fullmatch(role):
+            raise bad_request("The role ARN is not well formed")
+        if role and not await self._may_write_logs(role, call.region):
+            raise bad_request(
+                "The role ARN does not have required permissions configured. Please grant trust permission for "
+                "API Gateway and add the required role policy.",
+            )
+        return self._serialise(call, await self._changes.set_logs_role(call.region, role))
 
     async def _create_deployment(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Deploy; a stage that exists keeps its settings, which moto would reset."""

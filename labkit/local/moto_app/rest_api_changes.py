@@ -58,6 +58,10 @@ class RestApiChanges:
         """Give a new API its two default models and its binary media types; return the API."""
         return await self._moto.run(_complete_rest_api, api_id, region, binary_media_types)
 
+    async def set_logs_role(self, region: str, role_arn: str | None) -> dict[str, Any]:
+        """Set the role by which API Gateway writes logs, or none; return the account."""
+        return await self._moto.run(_set_logs_role, region, role_arn)
+
     async def update_binary_media_types(self, api_id: str, region: str, types: list[str]) -> None:
         """Replace the binary media types of an API."""
         await self._moto.run(_update_binary_media_types, api_id, region, types)
@@ -110,6 +114,12 @@ def _complete_rest_api(api_id: str, region: str, binary_media_types: list[str]) 
         api.add_model("Empty", "This is a default empty schema model", EMPTY_MODEL, "application/json")
         api.add_model("Error", "This is a default error schema model", ERROR_MODEL, "application/json")
     return dict(api.to_dict())
+
+
+def _set_logs_role(region: str, role_arn: str | None) -> dict[str, Any]:
+    account = backend("apigateway", region).account
+    account.cloudwatch_role_arn = role_arn
+    return {name: value for name, value in account.to_json().items() if value is not None}
 
 
 def _update_binary_media_types(api_id: str, region: str, types: list[str]) -> None:

@@ -113,7 +113,7 @@ def test_a_redrive_policy_must_name_a_queue_that_exists(client, queue, wrong):
 
 
 def test_a_message_received_too_often_goes_to_the_dead_letter_queue_and_back(client, queue, eventually):
-    """Redrive policy, then StartMessageMoveTask."""
+    """Redrive policy, then StartMessageMoveTask, which makes new messages (AWS docs: dead-letter queue redrive)."""
     dlq = queue()
     url = queue(
         VisibilityTimeout="0",
@@ -132,7 +132,9 @@ def test_a_message_received_too_often_goes_to_the_dead_letter_queue_and_back(cli
     )
 
     assert (received, result["ApproximateNumberOfMessagesMoved"]) == ([1, 1, 0], 1)
-    assert [message["MessageId"] for message in receive(client, url)] == [sent]
+    [again] = receive(client, url)
+    assert (again["Body"], again["Attributes"]["ApproximateReceiveCount"]) == ("poison", "1")
+    assert again["MessageId"] != sent
 
 
 def test_a_batch_tells_of_each_entry(client, queue):

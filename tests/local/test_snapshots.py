@@ -11,7 +11,8 @@ from dataclasses import replace
 import pytest
 
 import labkit.local
-from labkit.local.sqs.queue import Message, Queue
+from labkit.local.sqs.message import Message
+from labkit.local.sqs.queue import Queue
 from tests.contract.test_arrows import allow
 from tests.contract.test_pipeline import ACCOUNT, LOGS, TRUST, zipped
 from tests.in_process import in_process
@@ -67,6 +68,11 @@ def fill(client):
     sqs.purge_queue(QueueUrl=dlq_url)
     sqs.start_message_move_task(SourceArn=dlq)
     sqs.delete_queue(QueueUrl=sqs.create_queue(QueueName="gone")["QueueUrl"])
+    fifo_url = sqs.create_queue(QueueName="q.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
+    for number in range(3):
+        group = {"MessageGroupId": "g", "MessageDeduplicationId": f"d{number}"}
+        sqs.send_message(QueueUrl=fifo_url, MessageBody=f"f{number}", **group)
+    sqs.receive_message(QueueUrl=fifo_url, ReceiveRequestAttemptId="attempt")
 
     functions = client("lambda")
     function = functions.create_function(
@@ -147,7 +153,8 @@ def test_every_feature_holds_something(filled):
     state = filled[1]
 
     assert {name: bool(one) for name, one in state.items()} == dict.fromkeys(state, True)
-    assert [len(queue["messages"]) for queue in state["sqs"]["queues"]] == [4, 0, 0]
+    assert [len(queue["messages"]) for queue in state["sqs"]["queues"]] == [4, 0, 3, 0]
+    assert [len(state["sqs"]["queues"][2][name]) for name in ("sent", "attempts")] == [3, 1]
     assert [mapping["State"] for mapping in state["event_source_mapping"]] == ["Disabled", "Enabled"]
     assert (len(state["lambda"]["events"]), len(state["sqs"]["moves"]), len(state["iam"])) == (1, 1, 1)
     assert {len(state[name]["deliveries"]) for name in ("sns", "eventbridge")} == {1}

@@ -79,6 +79,9 @@ def check(mapping: dict[str, Any], source: str) -> None:
         _check_limits(name, mapping.get(name), least, most)
     if 0 <= mapping.get("MaximumRecordAgeInSeconds", -1) < 60:
         raise invalid("MaximumRecordAgeInSeconds must be -1 (infinite) or 60 to 604800.")
+    fifo = source == "sqs" and mapping["EventSourceArn"].endswith(".fifo")
+    if fifo and mapping["MaximumBatchingWindowInSeconds"]:
+        raise invalid("Batching window is not supported for FIFO queues")
     if source == "sqs" and mapping["BatchSize"] > 10 and mapping["MaximumBatchingWindowInSeconds"] == 0:
         raise invalid("Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10")
     _check_limits(

@@ -14,8 +14,14 @@ from labkit.local.api_call import ApiCall, AwsError
 ENTRY_ID = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 
-def each_entry(call: ApiCall, act: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+def each_entry(
+    call: ApiCall,
+    act: Callable[[dict[str, Any]], dict[str, Any]],
+    check: Callable[[list[dict[str, Any]]], None] = lambda entries: None,
+) -> dict[str, Any]:
     """Let *act* do each entry of a batch request; one succeeds or fails without the others.
+
+    *check* may refuse them all before.
 
     Raises:
         AwsError: The batch is empty, too long, or its ids are no good; then no entry was done.
@@ -42,6 +48,7 @@ def each_entry(call: ApiCall, act: Callable[[dict[str, Any]], dict[str, Any]]) -
     repeated = next((one for one in ids if ids.count(one) > 1), None)
     if repeated:
         raise AwsError(f"{prefix}BatchEntryIdsNotDistinct", f"Id {repeated} repeated.")
+    check(entries)
     answer: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
     for one, entry in zip(ids, entries, strict=True):
         try:

@@ -6,23 +6,23 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Receiv
 from __future__ import annotations
 
 import functools
-import uuid
 from collections.abc import Callable
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
 from labkit.local.sqs.batches import each_entry
-from labkit.local.sqs.message_checks import (
-    LARGEST_BATCH,
-    check_message,
-    md5_of_attributes,
-    md5_of_body,
-    size_of,
-)
-from labkit.local.sqs.queue import Message, Queue
+from labkit.local.sqs.fifo import FifoQueue
+from labkit.local.sqs.message import Message
+from labkit.local.sqs.message_checks import LARGEST_BATCH, check_token, invalid, size_of
+from labkit.local.sqs.new_message import NOT_FOR_THIS_TYPE, as_sent, check_batch, delay_of, new_message
+from labkit.local.sqs.queue import Queue
 from labkit.local.sqs.queue_attributes import redrive_of
 from labkit.local.sqs.queues import Queues
+from labkit.local.sqs.received_message import as_received, check_receive, receipt_handle_of
+
+MOST_IN_FLIGHT = 120_000
+LONGEST_HIDDEN = 43_200
 
 
 class Messages:
@@ -46,75 +46,81 @@ class Messages:
 
     def send_message(self, call: ApiCall) -> dict[str, Any]:
         """Put one message on a queue."""
-        return self._send(self._queues.of(call), call.params, _sender(call))
+        header = call.http.headers.get("x-amzn-trace-id")
+        return self._send(self._queues.of(call), call.params, _sender(call), header=header)
 
-    def _send(self, queue: Queue, entry: dict[str, Any], sender_id: str) -> dict[str, Any]:
-        body, attributes = str(entry.get("MessageBody") or ""), entry.get("MessageAttributes") or {}
-        size = check_message(body, attributes, int(queue.number("MaximumMessageSize")))
-        delay = entry.get("DelaySeconds")
-        if delay is not None and not 0 <= int(delay) <= 900:
-            raise AwsError(
-                "InvalidParameterValue",
-                f"Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be >= 0 and <= 900.",
-            )
-        now = self._clock.now()
-        message = Message(
-            str(uuid.uuid4()), body, md5_of_body(body), attributes, md5_of_attributes(attributes), sender_id, now
-        )
-        queue.add(message, now, float(delay) if delay is not None else queue.number("DelaySeconds"))
+    def _send(self, queue: Queue, entry: dict[str, Any], sender_id: str, **options: Any) -> dict[str, Any]:
+        now, delay, scope = self._clock.now(), delay_of(queue, entry), ""
+        message, size = new_message(queue, entry, sender_id=sender_id, now=now, **options)
+        if isinstance(queue, FifoQueue):
+            scope = queue.scope_of(message.group_id, message.deduplication_id)
+            if known := queue.duplicate_of(scope, now):
+                message.message_id, message.sequence_number = known.message_id, known.sequence_number
+                self._measure(queue.arn, "NumberOfDeduplicatedSentMessages", 1.0)
+                return as_sent(message, entry)
+        queue.add(message, now, delay)
+        if isinstance(queue, FifoQueue):
+            queue.remember(scope, message, now)
         self._measure(queue.arn, "NumberOfMessagesSent", 1.0)
         self._measure(queue.arn, "SentMessageSize", float(size))
-        answer = {"MessageId": message.message_id, "MD5OfMessageBody": message.md5_of_body}
-        return answer | ({"MD5OfMessageAttributes": message.md5_of_attributes} if attributes else {})
+        return as_sent(message, entry)
 
     def send_message_batch(self, call: ApiCall) -> dict[str, Any]:
         """Put up to ten messages on a queue; each succeeds or fails by itself."""
         queue, sender = self._queues.of(call), _sender(call)
-        sizes = [
-            size_of(str(entry.get("MessageBody") or ""), entry.get("MessageAttributes") or {})
-            for entry in call.params.get("Entries") or []
-        ]
-        if sum(sizes) > LARGEST_BATCH:
-            raise AwsError(
-                "AWS.SimpleQueueService.BatchRequestTooLong",
-                f"Batch requests cannot be longer than {LARGEST_BATCH} bytes. You have sent {sum(sizes)} bytes.",
+        header = call.http.headers.get("x-amzn-trace-id")
+
+        def check(entries: list[dict[str, Any]]) -> None:
+            check_batch(queue, entries)
+            size = sum(
+                size_of(entry.get("MessageBody") or "", entry.get("MessageAttributes") or {}) for entry in entries
             )
-        return each_entry(call, lambda entry: self._send(queue, entry, sender))
+            if size > LARGEST_BATCH:
+                raise AwsError(
+                    "AWS.SimpleQueueService.BatchRequestTooLong",
+                    f"Batch requests cannot be longer than {LARGEST_BATCH} bytes. You have sent {size} bytes.",
+                )
+
+        return each_entry(call, lambda entry: self._send(queue, entry, sender, header=header, one_of_many=True), check)
 
     async def receive_message(self, call: ApiCall) -> dict[str, Any]:
         """Receive up to ten messages, waiting for the first one as long as asked."""
         queue = self._queues.of(call)
-        most = int(call.params.get("MaxNumberOfMessages") or 1)
-        if not 1 <= most <= 10:
-            raise AwsError(
-                "InvalidParameterValue",
-                f"Value {most} for parameter MaxNumberOfMessages is invalid. "
-                "Reason: Must be between 1 and 10, if provided.",
+        most, wait, visibility = check_receive(call.params)
+        wait = queue.number("ReceiveMessageWaitTimeSeconds") if wait is None else wait
+        attempt_id = call.params.get("ReceiveRequestAttemptId")
+        check_token("ReceiveRequestAttemptId", attempt_id)
+        if attempt_id and not queue.fifo:
+            raise invalid(
+                f"Value {attempt_id} for parameter ReceiveRequestAttemptId is invalid. Reason: {NOT_FOR_THIS_TYPE}"
             )
-        wait = call.params.get("WaitTimeSeconds")
-        wait = float(wait) if wait is not None else queue.number("ReceiveMessageWaitTimeSeconds")
-        if not 0 <= wait <= 20:
-            raise AwsError(
-                "InvalidParameterValue",
-                f"Value {wait:g} for parameter WaitTimeSeconds is invalid. "
-                "Reason: Must be >= 0 and <= 20, if provided.",
+        messages = self._received_before(queue, attempt_id, visibility)
+        if messages is None:
+            messages = await self.receive_from(
+                queue.arn, max_messages=most, wait_seconds=wait, visibility_timeout=visibility
             )
-        visibility = call.params.get("VisibilityTimeout")
-        messages = await self.receive_from(
-            queue.arn,
-            max_messages=most,
-            wait_seconds=wait,
-            visibility_timeout=None if visibility is None else float(visibility),
-        )
-        return {"Messages": [_as_received(message, call.params) for message in messages]} if messages else {}
+            if attempt_id and messages and isinstance(queue, FifoQueue):
+                queue.remember_attempt(attempt_id, messages, self._clock.now())
+        return {"Messages": [as_received(message, call.params) for message in messages]} if messages else {}
+
+    def _received_before(self, queue: Queue, attempt_id: str | None, visibility: float | None) -> list[Message] | None:
+        if not attempt_id or not isinstance(queue, FifoQueue):
+            return None
+        seconds = queue.number("VisibilityTimeout") if visibility is None else visibility
+        return queue.received_before(attempt_id, self._clock.now(), seconds)
 
     def delete_message(self, call: ApiCall) -> None:
         """Delete a message by its receipt handle."""
         self._delete(self._queues.of(call), call.params)
 
     def _delete(self, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
-        if queue.delete(_receipt_handle(entry), self._clock.now()):
+        handle, now = receipt_handle_of(entry), self._clock.now()
+        if queue.delete(handle, now):
             self._measure(queue.arn, "NumberOfMessagesDeleted", 1.0)
+        elif queue.fifo and queue.is_late(handle):
+            raise invalid(
+                f"Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
+            )
         return {}
 
     def delete_message_batch(self, call: ApiCall) -> dict[str, Any]:
@@ -127,18 +133,18 @@ class Messages:
         self._change_visibility(self._queues.of(call), call.params)
 
     def _change_visibility(self, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
-        seconds, handle = int(entry.get("VisibilityTimeout") or 0), _receipt_handle(entry)
-        if not 0 <= seconds <= 43_200:
-            raise AwsError(
-                "InvalidParameterValue",
+        seconds, handle = entry.get("VisibilityTimeout"), receipt_handle_of(entry)
+        if seconds is None:
+            raise AwsError("MissingParameter", "The request must contain the parameter VisibilityTimeout.")
+        if not 0 <= seconds <= LONGEST_HIDDEN:
+            raise invalid(
                 f"Value {seconds} for parameter VisibilityTimeout is invalid. "
-                "Reason: VisibilityTimeout must be an integer between 0 and 43200.",
+                f"Reason: VisibilityTimeout must be an integer between 0 and {LONGEST_HIDDEN}."
             )
         if not queue.change_visibility(handle, self._clock.now(), seconds):
-            raise AwsError(
-                "InvalidParameterValue",
+            raise invalid(
                 f"Value {handle} for parameter ReceiptHandle is invalid. "
-                "Reason: Message does not exist or is not available for visibility timeout change.",
+                "Reason: Message does not exist or is not available for visibility timeout change."
             )
         return {}
 
@@ -150,10 +156,23 @@ class Messages:
     # --- For the other parts of the local cloud -----------------------------------------------------------------------
 
     async def send_to(
-        self, queue_arn: str, body: str, *, message_attributes: dict[str, Any] | None = None, sender_id: str = ""
+        self,
+        queue_arn: str,
+        body: str,
+        *,
+        message_attributes: dict[str, Any] | None = None,
+        sender_id: str = "",
+        group_id: str | None = None,
+        deduplication_id: str | None = None,
     ) -> str:
-        """Put a message on a queue as a service of AWS does, and return its id."""
-        entry = {"MessageBody": body, "MessageAttributes": message_attributes or {}}
+        """Put a message on a queue as a service of AWS does, and return its id.
+
+        Raises:
+            AwsError: The queue does not exist, or does not take such a message; a FIFO queue needs *group_id* and,
+                without ContentBasedDeduplication, *deduplication_id*.
+        """
+        entry = {"MessageBody": body, "MessageAttributes": message_attributes or {}, "MessageGroupId": group_id}
+        entry["MessageDeduplicationId"] = deduplication_id
         return str(self._send(self._queues.by_arn(queue_arn), entry, sender_id)["MessageId"])
 
     async def receive_from(
@@ -162,14 +181,19 @@ class Messages:
         """Receive up to *max_messages*, waiting up to *wait_seconds* for the first one.
 
         Raises:
-            AwsError: The queue does not exist, or was deleted meanwhile.
+            AwsError: The queue does not exist, or was deleted meanwhile; or ``OverLimit``.
         """
         deadline = self._clock.now() + wait_seconds
         while True:
             queue, now = self._queues.by_arn(queue_arn), self._clock.now()
             visibility = queue.number("VisibilityTimeout") if visibility_timeout is None else visibility_timeout
-            messages = queue.take(now, max_messages, visibility, functools.partial(self._to_dlq, queue))
-            if queue.waiting:
+            room = MOST_IN_FLIGHT - len(queue.in_flight)
+            if room <= 0 and not queue.fifo and not wait_seconds:
+                raise AwsError(
+                    "OverLimit", f"The queue has {MOST_IN_FLIGHT} messages in flight; delete some first.", 403
+                )
+            messages = queue.take(now, min(room, max_messages), visibility, functools.partial(self._to_dlq, queue))
+            if queue.waiting.ready and room > 0:
                 queue.wake()
             if messages or now >= deadline:
                 received = "NumberOfMessagesReceived" if messages else "NumberOfEmptyReceives"
@@ -182,8 +206,12 @@ class Messages:
         dlq = self._queues.all.get(dlq_arn)
         if dlq is None or message.receive_count < most:
             return False
+        now = self._clock.now()
+        message.earlier_receives += message.receive_count
         message.receive_count, message.first_received_at, message.source = 0, 0.0, queue.arn
-        dlq.add(message, self._clock.now(), 0)
+        if queue.fifo:
+            message.deduplication_id, message.sent_at = message.message_id, now
+        dlq.add(message, now, 0)
         return True
 
     def delete_from(self, queue_arn: str, receipt_handles: list[str]) -> None:
@@ -195,37 +223,6 @@ class Messages:
                 self._measure(queue_arn, "NumberOfMessagesDeleted", float(deleted))
 
 
-def _receipt_handle(entry: dict[str, Any]) -> str:
-    handle = str(entry.get("ReceiptHandle") or "")
-    if len(handle) != 64:
-        raise AwsError("ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.')
-    return handle
-
-
 def _sender(call: ApiCall) -> str:
     caller = call.caller
     return f"{caller.principal_id}:{caller.session_name}" if caller.session_name else caller.principal_id
-
-
-def _as_received(message: Message, params: dict[str, Any]) -> dict[str, Any]:
-    received: dict[str, Any] = {
-        "MessageId": message.message_id,
-        "ReceiptHandle": message.receipt_handle,
-        "MD5OfBody": message.md5_of_body,
-        "Body": message.body,
-    }
-    wanted = {*(params.get("AttributeNames") or []), *(params.get("MessageSystemAttributeNames") or [])}
-    system = {name: value for name, value in message.attributes.items() if "All" in wanted or name in wanted}
-    if message.source and wanted & {"All", "DeadLetterQueueSourceArn"}:
-        system["DeadLetterQueueSourceArn"] = message.source
-    if system:
-        received["Attributes"] = system
-    patterns = params.get("MessageAttributeNames") or []
-    chosen = {name: value for name, value in message.message_attributes.items() if _wanted(name, patterns)}
-    if chosen:
-        received |= {"MessageAttributes": chosen, "MD5OfMessageAttributes": md5_of_attributes(chosen)}
-    return received
-
-
-def _wanted(name: str, patterns: list[str]) -> bool:
-    return any(p in ("All", ".*", name) or (p.endswith(".*") and name.startswith(p[:-1])) for p in patterns)

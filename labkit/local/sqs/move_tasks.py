@@ -10,20 +10,22 @@ import base64
 import json
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
+from labkit.local.sqs.message import Message
+from labkit.local.sqs.message_checks import invalid
 from labkit.local.sqs.queue import Queue
-from labkit.local.sqs.queue_attributes import redrive_of
+from labkit.local.sqs.queue_attributes import json_object, redrive_of
 
 FASTEST = 500
 
 
 @dataclass(slots=True)
 class Task:
-    """One move; *destination* is ``""`` for "where each message came from"."""
+    """One move; *destination* is ``""`` for "where each message came from", *rate* 0 for "as fast as possible"."""
 
     handle: str
     source: str
@@ -46,35 +48,46 @@ class MoveTasks:
 
     async def start(self, call: ApiCall) -> dict[str, Any]:
         """Begin to move every message of a DLQ."""
-        source_arn = str(call.params.get("SourceArn") or "")
-        try:
-            source = self._queue(source_arn)
-            destination = str(call.params.get("DestinationArn") or "")
-            if destination:
-                self._queue(destination)
-        except AwsError:
-            raise AwsError(
-                "ResourceNotFoundException",
-                "The resource that you specified for the DestinationArn or SourceArn doesn't exist.",
-                404,
-            ) from None
+        source_arn, destination = str(call.params.get("SourceArn") or ""), str(call.params.get("DestinationArn") or "")
+        source = self._named("SourceArn", source_arn)
+        rate = call.params.get("MaxNumberOfMessagesPerSecond")
+        if rate is not None and not 1 <= rate <= FASTEST:
+            raise invalid(
+                f"Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. "
+                f"Reason: Must be between 1 and {FASTEST}, if provided."
+            )
         if not any(redrive_of(queue.attributes)[0] == source_arn for queue in self._queues()):
-            raise AwsError("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
+            raise invalid("Source queue must be configured as a Dead Letter Queue.")
+        if destination and self._named("DestinationArn", destination).fifo != source.fifo:
+            raise invalid("Source queue and destination queue must be of the same type.")
         if any(task.source == source_arn and task.status == "RUNNING" for task in self._tasks):
-            raise AwsError(
-                "InvalidParameterValue",
+            raise invalid(
                 "There is already a task running. "
-                "Only one active task is allowed for a source queue arn at a given time.",
+                "Only one active task is allowed for a source queue arn at a given time."
             )
         now = self._clock.now()
         text = json.dumps({"taskId": str(uuid.uuid4()), "sourceArn": source_arn})
-        rate = min(FASTEST, int(call.params.get("MaxNumberOfMessagesPerSecond") or FASTEST))
         task = Task(
-            base64.b64encode(text.encode()).decode(), source_arn, destination, now, source.depths(now)["visible"], rate
+            base64.b64encode(text.encode()).decode(),
+            source_arn,
+            destination,
+            now,
+            source.depths(now)["visible"],
+            rate or 0,
         )
         self._tasks.append(task)
         self._begin(task)
         return {"TaskHandle": task.handle}
+
+    def _named(self, parameter: str, arn: str) -> Queue:
+        try:
+            return self._queue(arn)
+        except AwsError:
+            raise AwsError(
+                "ResourceNotFoundException",
+                f"The resource that you specified for the {parameter} parameter doesn't exist.",
+                404,
+            ) from None
 
     def _begin(self, task: Task) -> None:
         running = asyncio.create_task(self._run(task))
@@ -95,38 +108,70 @@ class MoveTasks:
     async def _run(self, task: Task) -> None:
         while task.status == "RUNNING":
             try:
-                source, now = self._queue(task.source), self._clock.now()
-                source.bring_back(now)
-                if not source.waiting:
-                    task.status = "COMPLETED"
-                    return
-                message = source.waiting[0]
-                destination = self._queue(task.destination or message.source)
-            except AwsError:
-                task.status, task.failure = "FAILED", "AWS.SimpleQueueService.NonExistentQueue"
+                moved = self._move_one(task)
+            except AwsError as error:
+                task.status, task.failure = "FAILED", error.code
                 return
+            if not moved:
+                task.status = "COMPLETED"
+                return
+            task.moved += 1
+            await asyncio.sleep(1 / (task.rate or FASTEST))
+
+    def _move_one(self, task: Task) -> bool:
+        source, now = self._queue(task.source), self._clock.now()
+        source.bring_back(now)
+        while source.waiting.ready:
+            message = source.waiting.first()
+            if message and not message.deleted:
+                if not (task.destination or message.source):
+                    raise AwsError("CouldNotDetermineMessageSource", "Nobody knows where the message came from.")
+                destination = self._queue(task.destination or message.source)
+                source.pop()
+                destination.add(_anew(message, now), now, 0)
+                return True
             source.pop()
-            if not message.deleted:
-                message.receive_count, message.first_received_at = 0, 0.0
-                destination.add(message, now, 0)
-                task.moved += 1
-            await asyncio.sleep(1 / task.rate)
+        return False
 
     def list(self, call: ApiCall) -> dict[str, Any]:
         """List the newest tasks of a queue, newest first."""
-        source = str(call.params.get("SourceArn") or "")
-        most = int(call.params.get("MaxResults") or 1)
-        found = [task for task in reversed(self._tasks) if task.source == source][:most]
+        source, most = str(call.params.get("SourceArn") or ""), call.params.get("MaxResults")
+        self._named("SourceArn", source)
+        if most is not None and not 1 <= most <= 10:
+            raise invalid(
+                f"Value {most} for parameter MaxResults is invalid. Reason: Must be between 1 and 10, if provided."
+            )
+        found = [task for task in reversed(self._tasks) if task.source == source][: most or 1]
         return {"Results": [_described(task) for task in found]}
 
     def cancel(self, call: ApiCall) -> dict[str, Any]:
         """Stop a running task; what is moved stays moved."""
-        handle = call.params.get("TaskHandle")
+        handle = str(call.params.get("TaskHandle") or "")
+        self._named("SourceArn", _source_of(handle))
         for task in self._tasks:
             if task.handle == handle and task.status == "RUNNING":
                 task.status = "CANCELLED"
                 return {"ApproximateNumberOfMessagesMoved": task.moved}
-        raise AwsError("ResourceNotFoundException", "There is no running task with this handle.", 404)
+        raise AwsError("ResourceNotFoundException", "Task does not exist.", 404)
+
+
+def _source_of(handle: str) -> str:
+    """Return the ARN of the queue that a task handle names."""
+    try:
+        document = json_object(base64.b64decode(handle, validate=True).decode()) or {}
+    except ValueError:
+        document = {}
+    if not document.get("taskId") or not document.get("sourceArn"):
+        raise invalid("Value for parameter TaskHandle is invalid.")
+    return str(document["sourceArn"])
+
+
+def _anew(message: Message, now: float) -> Message:
+    """Return a moved message as SQS sees it: a new one, with an id and a time of its own."""
+    return replace(
+        message, message_id=str(uuid.uuid4()), sent_at=now, receive_count=0, earlier_receives=0,
+        first_received_at=0.0, receipt_handle="", source="",
+    )  # fmt: skip
 
 
 def _described(task: Task) -> dict[str, Any]:
@@ -139,6 +184,8 @@ def _described(task: Task) -> dict[str, Any]:
     }
     if task.destination:
         described["DestinationArn"] = task.destination
+    if task.rate:
+        described["MaxNumberOfMessagesPerSecond"] = task.rate
     if task.status == "RUNNING":
         described["TaskHandle"] = task.handle
     if task.failure:

@@ -1,7 +1,7 @@
-"""One standard queue: what waits, what is invisible, and who waits for a message.
+"""One queue: what waits, what is invisible, and who waits for a message.
 
-Every operation costs the same whatever the backlog: waiting messages stand in a deque, invisible and delayed ones
-in a heap by the time they come back, and messages in flight are found by their receipt handle.
+Every operation costs the same whatever the backlog: waiting messages stand in a line, invisible and delayed ones
+in a heap by the time they come back, and messages in flight are found by the first half of their receipt handle.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 """
 
@@ -14,7 +14,8 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+
+from labkit.local.sqs.message import Line, Message
 
 DEFAULTS = {
     "DelaySeconds": "0",
@@ -24,36 +25,6 @@ DEFAULTS = {
     "VisibilityTimeout": "30",
     "SqsManagedSseEnabled": "true",
 }
-
-
-@dataclass(slots=True, eq=False)
-class Message:
-    """A message; times are epoch seconds. *source* is the queue it came to this DLQ from."""
-
-    message_id: str
-    body: str
-    md5_of_body: str
-    message_attributes: dict[str, Any]
-    md5_of_attributes: str
-    sender_id: str
-    sent_at: float
-    receive_count: int = 0
-    first_received_at: float = 0.0
-    receipt_handle: str = ""
-    due_at: float = 0.0
-    delayed: bool = False
-    deleted: bool = False
-    source: str = ""
-
-    @property
-    def attributes(self) -> dict[str, str]:
-        """The system attributes, as strings."""
-        return {
-            "ApproximateReceiveCount": str(self.receive_count),
-            "SentTimestamp": str(int(self.sent_at * 1000)),
-            "SenderId": self.sender_id,
-            "ApproximateFirstReceiveTimestamp": str(int(self.first_received_at * 1000)),
-        }
 
 
 @dataclass(slots=True)
@@ -67,13 +38,19 @@ class Queue:
     tags: dict[str, str] = field(default_factory=dict)
     modified_at: float = 0.0
     purged_at: float = float("-inf")
-    waiting: deque[Message] = field(default_factory=deque)
+    waiting: Line = field(default_factory=Line)
     later: list[tuple[float, int, Message]] = field(default_factory=list)
     in_flight: dict[str, Message] = field(default_factory=dict)
     came_back: dict[str, Message] = field(default_factory=dict)
     delayed: int = 0
+    oldest_at: float = float("inf")
     receivers: deque[asyncio.Future[None]] = field(default_factory=deque)
     order: itertools.count[int] = field(default_factory=itertools.count)
+
+    @property
+    def fifo(self) -> bool:
+        """Whether it is a FIFO queue."""
+        return False
 
     def number(self, attribute: str) -> float:
         """Return a numeric attribute, or its default."""
@@ -81,6 +58,7 @@ class Queue:
 
     def add(self, message: Message, now: float, delay: float) -> None:
         """Put a message on the queue; it can be received after *delay* seconds."""
+        self.oldest_at = min(self.oldest_at, message.sent_at)
         if delay > 0:
             message.due_at, message.delayed = now + delay, True
             self.delayed += 1
@@ -101,23 +79,30 @@ class Queue:
         self.bring_back(now)
         oldest = now - self.number("MessageRetentionPeriod")
         taken: list[Message] = []
-        while self.waiting and len(taken) < most:
+        while self.waiting.ready and len(taken) < most:
             message = self.pop()
             if message.deleted or message.sent_at < oldest or (message.receive_count and over_limit(message)):
                 continue
             message.receive_count += 1
             message.first_received_at = message.first_received_at or now
-            message.receipt_handle = uuid.uuid4().hex + uuid.uuid4().hex
-            self.in_flight[message.receipt_handle] = message
-            self._hide(message, now + visibility)
+            message.receipt_handle = message.message_id.replace("-", "") + uuid.uuid4().hex
             taken.append(message)
+        for message in taken:
+            self.hide(message, now + visibility)
         return taken
 
     def pop(self) -> Message:
-        """Take the first waiting message off the queue; the handle it was last received under becomes worthless."""
-        message = self.waiting.popleft()
-        self.came_back.pop(message.receipt_handle, None)
+        """Take the next waiting message off the queue; the handle it was last received under becomes worthless."""
+        message = self.waiting.pop()
+        self.came_back.pop(message.key, None)
         return message
+
+    def hide(self, message: Message, due_at: float) -> None:
+        """Let a message be in flight until *due_at*."""
+        message.due_at = due_at
+        self.in_flight[message.key] = message
+        self.waiting.hide(message)
+        heapq.heappush(self.later, (due_at, next(self.order), message))
 
     def bring_back(self, now: float) -> None:
         """Make everything visible whose time has come."""
@@ -130,34 +115,53 @@ class Queue:
                 message.delayed = False
                 self.delayed -= 1
             else:
-                self.in_flight.pop(message.receipt_handle, None)
-                self.came_back[message.receipt_handle] = message
+                self.in_flight.pop(message.key, None)
+                self.came_back[message.key] = message
             self.waiting.append(message)
 
     def delete(self, receipt_handle: str, now: float) -> bool:
-        """Delete the message last received under *receipt_handle*, in flight or back; older handles do nothing."""
+        """Delete the message last received under *receipt_handle*; older handles do nothing.
+
+        In a standard queue the handle is good when the message is back, too, until somebody receives it again.
+        """
         self.bring_back(now)
-        message = self.in_flight.pop(receipt_handle, None)
+        key = receipt_handle[:32]
+        message = self.in_flight.get(key) or (None if self.fifo else self.came_back.get(key))
+        if message is None or message.receipt_handle != receipt_handle:
+            return False
+        message.deleted = True
+        if self.in_flight.pop(key, None):
+            self.waiting.release(message)
+            if self.fifo:
+                self.wake()  # the next message of its group
+        else:
+            del self.came_back[key]
+            self.waiting.remove(message)
+        return True
+
+    def is_late(self, receipt_handle: str) -> bool:
+        """Whether a message is still there, but not in flight under this handle any more."""
+        message = self.in_flight.get(receipt_handle[:32])
+        return message.receipt_handle != receipt_handle if message else receipt_handle[:32] in self.came_back
+
+    def change_visibility(self, receipt_handle: str, now: float, seconds: float) -> bool:
+        """Let the message come back after *seconds* from now.
+
+        In a standard queue an older handle will do, and a message that is back is hidden again.
+        """
+        self.bring_back(now)
+        key = receipt_handle[:32]
+        message = self.in_flight.get(key)
+        if self.fifo and message and message.receipt_handle != receipt_handle:
+            return False
         if message is None:
-            message = self.came_back.pop(receipt_handle, None)
+            message = None if self.fifo else self.came_back.pop(key, None)
             if message is None:
                 return False
             self.waiting.remove(message)
-        message.deleted = True
-        return True
-
-    def change_visibility(self, receipt_handle: str, now: float, seconds: float) -> bool:
-        """Let the message in flight come back after *seconds* from now."""
-        message = self.in_flight.get(receipt_handle)
-        if message is None:
-            return False
-        self._hide(message, now + seconds)
+        self.hide(message, now + seconds)
         self.wake()
         return True
-
-    def _hide(self, message: Message, due_at: float) -> None:
-        message.due_at = due_at
-        heapq.heappush(self.later, (due_at, next(self.order), message))
 
     def purge(self) -> None:
         """Delete everything."""
@@ -177,19 +181,33 @@ class Queue:
 
     def put_back(self, message: Message) -> None:
         """Take over a message that :meth:`messages` of an earlier process returned."""
+        self.oldest_at = min(self.oldest_at, message.sent_at)
         if not message.due_at:
             self.waiting.append(message)
             if message.receive_count:
-                self.came_back[message.receipt_handle] = message
-            return
-        self.delayed += message.delayed
-        if not message.delayed:
-            self.in_flight[message.receipt_handle] = message
-        heapq.heappush(self.later, (message.due_at, next(self.order), message))
+                self.came_back[message.key] = message
+        elif message.delayed:
+            self.delayed += 1
+            heapq.heappush(self.later, (message.due_at, next(self.order), message))
+        else:
+            self.hide(message, message.due_at)
+
+    def oldest(self) -> Message | None:
+        """Return the oldest message that is not deleted."""
+        received = [*self.in_flight.values(), *self.came_back.values()]
+        return min((*self.waiting.heads(), *received), key=lambda message: message.sent_at, default=None)
+
+    def _expire(self, oldest: float) -> None:
+        self.waiting.drop_older(oldest)
+        self.came_back = {key: message for key, message in self.came_back.items() if not message.deleted}
+        left = self.oldest()
+        self.oldest_at = left.sent_at if left else float("inf")
 
     def depths(self, now: float) -> dict[str, int]:
         """Count the messages: visible, in flight, delayed."""
         self.bring_back(now)
+        if self.oldest_at < now - self.number("MessageRetentionPeriod"):
+            self._expire(now - self.number("MessageRetentionPeriod"))
         return {"visible": len(self.waiting), "in_flight": len(self.in_flight), "delayed": self.delayed}
 
     def wake(self) -> None:

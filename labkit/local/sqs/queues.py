@@ -8,19 +8,25 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
+from copy import deepcopy
+from dataclasses import asdict
 from dataclasses import fields as fields_of
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
-from labkit.local.sqs.queue import DEFAULTS, Message, Queue
-from labkit.local.sqs.queue_attributes import check_attributes, redrive_of
+from labkit.local.sqs.fifo import FIFO_DEFAULTS, FifoQueue, Sent
+from labkit.local.sqs.message import Message
+from labkit.local.sqs.message_checks import invalid
+from labkit.local.sqs.permissions import add_permission, remove_permission
+from labkit.local.sqs.queue import DEFAULTS, Queue
+from labkit.local.sqs.queue_attributes import changed, check_dlq, checked, redrive_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 FOR_WSDL = "The specified queue does not exist."
-KNOWN_UNSET = {"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"} | {
-    "FifoQueue", "ContentBasedDeduplication", "DeduplicationScope", "FifoThroughputLimit",
-}  # fmt: skip
+KNOWN_UNSET = {"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"} | set(
+    FIFO_DEFAULTS
+)
 MESSAGE_FIELDS = tuple(field.name for field in fields_of(Message))
 
 
@@ -46,21 +52,17 @@ class Queues:
             "ListDeadLetterSourceQueues": self.list_dead_letter_source_queues,
             "TagQueue": lambda call: self.of(call).tags.update(call.params.get("Tags") or {}),
             "UntagQueue": self.untag_queue,
-            "ListQueueTags": lambda call: {"Tags": self.of(call).tags},
+            "ListQueueTags": self.list_queue_tags,
+            "AddPermission": lambda call: add_permission(self.of(call), call.params),
+            "RemovePermission": lambda call: remove_permission(self.of(call), call.params),
         }
 
     def create_queue(self, call: ApiCall) -> dict[str, Any]:
         """Create a queue, or return the URL of the one that is there with the same attributes."""
-        name = call.params.get("QueueName") or ""
-        attributes = {key: str(value) for key, value in (call.params.get("Attributes") or {}).items()}
-        if name.endswith(".fifo") or attributes.get("FifoQueue") == "true":
-            raise AwsError("UnsupportedOperation", "The local cloud has standard queues only, no FIFO queues yet.", 400)
-        if not NAME.fullmatch(name):
-            raise AwsError(
-                "InvalidParameterValue",
-                "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length",
-            )
-        check_attributes(attributes)
+        name, given = call.params.get("QueueName") or "", call.params.get("Attributes") or {}
+        fifo = str(given.get("FifoQueue")).lower() == "true"
+        _check_name(name, fifo=fifo)
+        attributes = checked(given, fifo=fifo)
         arn = f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{name}"
         if existing := self.all.get(arn):
             self._check_same(existing, attributes)
@@ -71,28 +73,24 @@ class Queues:
                 "AWS.SimpleQueueService.QueueDeletedRecently",
                 "You must wait 60 seconds after deleting a queue before you can create another with the same name.",
             )
-        self._check_dlq(attributes)
+        attributes = changed({}, attributes)
+        self._check_dlq(arn, attributes)
         tags = dict(call.params.get("tags") or {})
-        self.all[arn] = Queue(name, arn, now, attributes, tags, now)
+        self.all[arn] = (FifoQueue if fifo else Queue)(name, arn, now, attributes, tags, now)
         return {"QueueUrl": self._url(call, self.all[arn])}
 
     @staticmethod
     def _check_same(existing: Queue, attributes: dict[str, str]) -> None:
         for key, value in attributes.items():
-            if existing.attributes.get(key, DEFAULTS.get(key)) != value:
+            if existing.attributes.get(key, (DEFAULTS | FIFO_DEFAULTS).get(key)) != value:
                 raise AwsError(
                     "QueueAlreadyExists",
                     f"A queue already exists with the same name and a different value for attribute {key}",
                 )
 
-    def _check_dlq(self, attributes: dict[str, str]) -> None:
-        dlq = redrive_of(attributes)[0]
-        if dlq and dlq not in self.all:
-            raise AwsError(
-                "InvalidParameterValue",
-                f"Value {attributes['RedrivePolicy']} for parameter RedrivePolicy is invalid. "
-                "Reason: Dead letter target does not exist.",
-            )
+    def _check_dlq(self, arn: str, attributes: dict[str, str]) -> None:
+        dlq = self.all.get(redrive_of(attributes)[0])
+        check_dlq(arn, attributes, dlq.attributes if dlq else None)
 
     def delete_queue(self, call: ApiCall) -> None:
         """Delete a queue with everything in it."""
@@ -105,20 +103,25 @@ class Queues:
 
     def get_queue_url(self, call: ApiCall) -> dict[str, Any]:
         """Return the URL of a queue by its name."""
-        return {
-            "QueueUrl": self._url(
-                call, self.by_arn(f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{call.params.get('QueueName')}")
-            )
-        }
+        account = call.params.get("QueueOwnerAWSAccountId") or ACCOUNT_ID
+        arn = f"arn:aws:sqs:{call.region}:{account}:{call.params.get('QueueName')}"
+        return {"QueueUrl": self._url(call, self.by_arn(arn))}
 
     def list_queues(self, call: ApiCall) -> dict[str, Any]:
         """List URLs by name prefix, in pages when MaxResults is given."""
-        prefix, most = call.params.get("QueueNamePrefix") or "", int(call.params.get("MaxResults") or 0)
-        start = f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{prefix}"
-        arns = sorted(arn for arn in self.all if arn.startswith(start) and arn > (call.params.get("NextToken") or ""))
-        page = arns[:most] if most else arns[:1000]
-        answer: dict[str, Any] = {"QueueUrls": [self._url(call, self.all[arn]) for arn in page]} if page else {}
-        if most and len(arns) > most:
+        start = f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{call.params.get('QueueNamePrefix') or ''}"
+        return self._page(call, "QueueUrls", [arn for arn in self.all if arn.startswith(start)])
+
+    def _page(self, call: ApiCall, member: str, arns: list[str]) -> dict[str, Any]:
+        most, token = call.params.get("MaxResults"), call.params.get("NextToken") or ""
+        if most is not None and not 1 <= most <= 1000:
+            raise invalid(
+                f"Value {most} for parameter MaxResults is invalid. Reason: Must be between 1 and 1000, if provided."
+            )
+        left = sorted(arn for arn in arns if arn > token)
+        page = left[: most or 1000]
+        answer: dict[str, Any] = {member: [self._url(call, self.all[arn]) for arn in page]} if page else {}
+        if most and len(left) > most:
             answer["NextToken"] = page[-1]
         return answer
 
@@ -135,13 +138,13 @@ class Queues:
     def set_queue_attributes(self, call: ApiCall) -> None:
         """Change attributes; an empty policy removes it."""
         queue = self.of(call)
-        attributes = {key: str(value) for key, value in (call.params.get("Attributes") or {}).items()}
-        check_attributes(attributes)
-        self._check_dlq(attributes)
-        queue.attributes.update(attributes)
-        for key in ("Policy", "RedrivePolicy", "RedriveAllowPolicy"):
-            if queue.attributes.get(key) == "":
-                del queue.attributes[key]
+        asked = checked(call.params.get("Attributes") or {}, fifo=queue.fifo)
+        after = changed(queue.attributes, asked)
+        if "RedrivePolicy" in asked:
+            self._check_dlq(queue.arn, after)
+        queue.attributes = after
+        if isinstance(queue, FifoQueue) and "DelaySeconds" in asked:
+            queue.delay_all(queue.number("DelaySeconds"))
         queue.modified_at = self._clock.now()
 
     def purge_queue(self, call: ApiCall) -> None:
@@ -161,11 +164,16 @@ class Queues:
         for key in call.params.get("TagKeys") or []:
             self.of(call).tags.pop(key, None)
 
+    def list_queue_tags(self, call: ApiCall) -> dict[str, Any]:
+        """List tags."""
+        tags = self.of(call).tags
+        return {"Tags": tags} if tags else {}
+
     def list_dead_letter_source_queues(self, call: ApiCall) -> dict[str, Any]:
-        """List the queues whose redrive policy names this one."""
+        """List the queues whose redrive policy names this one, in pages when MaxResults is given."""
         dlq = self.of(call).arn
-        sources = [queue for queue in self.all.values() if redrive_of(queue.attributes)[0] == dlq]
-        return {"queueUrls": [self._url(call, queue) for queue in sources]}
+        sources = [arn for arn, queue in self.all.items() if redrive_of(queue.attributes)[0] == dlq]
+        return {"queueUrls": []} | self._page(call, "queueUrls", sources)
 
     def attributes_of(self, queue_arn: str) -> dict[str, str]:
         """Return every attribute of a queue.
@@ -177,6 +185,7 @@ class Queues:
         depths = queue.depths(self._clock.now())
         return {
             **DEFAULTS,
+            **(FIFO_DEFAULTS if queue.fifo else {}),
             **queue.attributes,
             "QueueArn": queue.arn,
             "ApproximateNumberOfMessages": str(depths["visible"]),
@@ -203,15 +212,20 @@ class Queues:
             yield arn, "ApproximateNumberOfMessagesVisible", float(depths["visible"])
             yield arn, "ApproximateNumberOfMessagesNotVisible", float(depths["in_flight"])
             yield arn, "ApproximateNumberOfMessagesDelayed", float(depths["delayed"])
-            oldest = now - queue.waiting[0].sent_at if queue.waiting else 0.0
-            yield arn, "ApproximateAgeOfOldestMessage", float(int(oldest))
+            oldest = queue.oldest()
+            yield arn, "ApproximateAgeOfOldestMessage", float(int(now - oldest.sent_at)) if oldest else 0.0
+            if isinstance(queue, FifoQueue):
+                busy = sum(bool(group.in_flight) for group in queue.waiting.by_id.values())
+                yield arn, "ApproximateNumberOfGroupsWithInflightMessages", float(busy)
 
     def of(self, call: ApiCall) -> Queue:
         """Find the queue that a call's QueueUrl names."""
         url = str(call.params.get("QueueUrl") or "")
         if not url:
             raise AwsError("MissingParameter", "The request must contain the parameter QueueUrl.")
-        return self.by_arn(f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{url.rstrip('/').rpartition('/')[2]}")
+        path, _, name = url.rstrip("/").rpartition("/")
+        account = path.rpartition("/")[2] or ACCOUNT_ID
+        return self.by_arn(f"arn:aws:sqs:{call.region}:{account}:{name}")
 
     def by_arn(self, arn: str) -> Queue:
         """Find a queue; raise AwsError ``AWS.SimpleQueueService.NonExistentQueue``."""
@@ -226,32 +240,44 @@ class Queues:
 
     def snapshot(self) -> dict[str, Any]:
         """Return queues with their messages, and names that are not free yet, as plain data."""
-        return {
-            "deleted_at": dict(self._deleted_at),
-            "queues": [
-                {
-                    "name": queue.name,
-                    "arn": queue.arn,
-                    "created_at": queue.created_at,
-                    "modified_at": queue.modified_at,
-                    "purged_at": queue.purged_at,
-                    "attributes": dict(queue.attributes),
-                    "tags": dict(queue.tags),
-                    "messages": [_kept(message) for message in queue.messages()],
-                }
-                for queue in self.all.values()
-            ],
-        }
+        return {"deleted_at": dict(self._deleted_at), "queues": [_kept(queue) for queue in self.all.values()]}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot; what was in flight keeps its receipt handle and its visibility timeout."""
         self._deleted_at = dict(state["deleted_at"])
         for kept in state["queues"]:
-            fields = {name: value for name, value in kept.items() if name != "messages"}
-            queue = self.all[kept["arn"]] = Queue(**fields)
+            fields = {name: deepcopy(value) for name, value in kept.items() if name not in ("messages", "fifo")}
+            queue = FifoQueue(**fields) if kept["fifo"] else Queue(**fields)
+            if isinstance(queue, FifoQueue):
+                queue.sent = {scope: Sent(**sent) for scope, sent in fields["sent"].items()}
             for message in kept["messages"]:
                 queue.put_back(Message(**message))
+            self.all[queue.arn] = queue
 
 
-def _kept(message: Message) -> dict[str, Any]:
-    return {name: getattr(message, name) for name in MESSAGE_FIELDS}
+def _check_name(name: str, *, fifo: bool) -> None:
+    if fifo and not (name.endswith(".fifo") and NAME.fullmatch(name[:-5] + "_fifo")):
+        raise invalid(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
+            "must end with .fifo suffix and be 1 to 80 in length."
+        )
+    if not fifo and not NAME.fullmatch(name):
+        raise invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
+
+
+def _kept(queue: Queue) -> dict[str, Any]:
+    kept: dict[str, Any] = {
+        "name": queue.name,
+        "arn": queue.arn,
+        "created_at": queue.created_at,
+        "modified_at": queue.modified_at,
+        "purged_at": queue.purged_at,
+        "attributes": dict(queue.attributes),
+        "tags": dict(queue.tags),
+        "fifo": queue.fifo,
+        "messages": [{name: getattr(message, name) for name in MESSAGE_FIELDS} for message in queue.messages()],
+    }
+    if isinstance(queue, FifoQueue):
+        kept["sent"] = {scope: asdict(sent) for scope, sent in queue.sent.items()}
+        kept["attempts"], kept["last_number"] = deepcopy(queue.attempts), queue.last_number
+    return kept

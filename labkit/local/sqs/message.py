@@ -1,0 +1,100 @@
+"""A message, and the line in which the messages of a standard queue wait.
+
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class Message:
+    """A message; times are epoch seconds. *source* is the queue it came to this DLQ from.
+
+    *earlier_receives* counts those from other queues; *group_id*, *deduplication_id* and *sequence_number* matter on
+    FIFO queues.
+    """
+
+    message_id: str
+    body: str
+    md5_of_body: str
+    message_attributes: dict[str, Any]
+    md5_of_attributes: str
+    sender_id: str
+    sent_at: float
+    receive_count: int = 0
+    first_received_at: float = 0.0
+    receipt_handle: str = ""
+    due_at: float = 0.0
+    delayed: bool = False
+    deleted: bool = False
+    source: str = ""
+    earlier_receives: int = 0
+    group_id: str = ""
+    deduplication_id: str = ""
+    sequence_number: int = 0
+    trace_header: str = ""
+
+    @property
+    def attributes(self) -> dict[str, str]:
+        """The system attributes, as strings."""
+        always = {
+            "ApproximateReceiveCount": str(self.earlier_receives + self.receive_count),
+            "SentTimestamp": str(int(self.sent_at * 1000)),
+            "SenderId": self.sender_id,
+            "ApproximateFirstReceiveTimestamp": str(int(self.first_received_at * 1000)),
+        }
+        if self.sequence_number:
+            always |= {
+                "SequenceNumber": str(self.sequence_number),
+                "MessageDeduplicationId": self.deduplication_id,
+                "MessageGroupId": self.group_id,
+            }
+        elif self.group_id:
+            always["MessageGroupId"] = self.group_id
+        return always | {"AWSTraceHeader": self.trace_header} if self.trace_header else always
+
+    @property
+    def key(self) -> str:
+        """What its receipt handles begin with."""
+        return self.receipt_handle[:32]
+
+
+class Line(deque[Message]):
+    """The waiting line of a standard queue: whoever comes stands behind the last."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether a message can be received now."""
+        return bool(self)
+
+    def first(self) -> Message | None:
+        """Return the message that is next."""
+        return self[0] if self else None
+
+    def pop(self) -> Message:  # type: ignore[override]
+        """Take the next message out."""
+        return self.popleft()
+
+    def heads(self) -> list[Message]:
+        """Return the message that has waited longest."""
+        return [self[0]] if self else []
+
+    def drop_older(self, oldest: float) -> None:
+        """Forget what is older than the retention period."""
+        kept = []
+        for message in self:
+            message.deleted = message.deleted or message.sent_at < oldest
+            if not message.deleted:
+                kept.append(message)
+        self.clear()
+        self.extend(kept)
+
+    def hide(self, message: Message) -> None:
+        """Nobody need wait for a message in flight."""
+
+    def release(self, message: Message) -> None:
+        """Nobody waited for it."""

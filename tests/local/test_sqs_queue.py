@@ -1,0 +1,131 @@
+"""What of a queue takes minutes, by a clock that is set."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from labkit.local.sqs.fifo import FifoQueue
+from labkit.local.sqs.message import Message
+from labkit.local.sqs.queue import Queue
+
+
+def message(body, sent_at=1000.0, group=""):
+    return Message(f"{body:0>32}", body, "md5", {}, "", "sender", sent_at, group_id=group)
+
+
+def never(message):
+    return False
+
+
+def bodies(messages):
+    return [message.body for message in messages]
+
+
+def test_a_duplicate_is_known_for_five_minutes_and_no_longer():
+    """AWS docs: exactly-once processing, and LocalStack's recording of AWS, which waits six minutes."""
+    queue = FifoQueue("q.fifo", "arn", 0.0)
+    sent = message("a", group="g")
+    queue.add(sent, 1000.0, 0)
+    queue.remember("id", sent, 1000.0)
+
+    known = [queue.duplicate_of("id", now) is not None for now in (1000.0, 1299.9, 1300.0)]
+
+    assert (known, queue.sent) == ([True, True, False], {})
+
+
+def test_an_attempt_is_known_for_five_minutes_and_hides_its_messages_anew():
+    """AWS docs: ReceiveMessage, ReceiveRequestAttemptId."""
+    queue = FifoQueue("q.fifo", "arn", 0.0)
+    queue.add(message("a", group="g"), 1000.0, 0)
+    taken = queue.take(1000.0, 1, 600.0, never)
+    queue.remember_attempt("attempt", taken, 1000.0)
+
+    again = queue.received_before("attempt", 1299.0, 600.0)
+
+    assert (again, taken[0].due_at, taken[0].receive_count) == (taken, 1899.0, 1)
+    assert queue.received_before("attempt", 1300.0, 600.0) is None
+    assert queue.depths(1898.0)["in_flight"] == 1
+
+
+def test_an_attempt_whose_message_came_back_is_over():
+    """Somebody else may have it now."""
+    queue = FifoQueue("q.fifo", "arn", 0.0)
+    queue.add(message("a", group="g"), 1000.0, 0)
+    queue.remember_attempt("attempt", queue.take(1000.0, 1, 30.0, never), 1000.0)
+
+    assert queue.received_before("attempt", 1031.0, 30.0) is None
+    assert bodies(queue.take(1031.0, 1, 30.0, never)) == ["a"]
+
+
+@pytest.mark.parametrize("kind", [Queue, FifoQueue])
+def test_a_message_older_than_the_retention_period_is_gone(kind):
+    """It is neither counted nor received; one in flight goes when it comes back."""
+    queue = kind("q.fifo", "arn", 0.0, {"MessageRetentionPeriod": "60"})
+    for body, sent_at in (("old", 1000.0), ("flying", 1000.0), ("new", 1050.0)):
+        queue.add(message(body, sent_at, group=body), sent_at, 0)
+    [old] = queue.take(1050.0, 1, 0.0, never)
+    queue.bring_back(1050.0)
+    [flying] = queue.take(1050.0, 1, 15.0, never)
+
+    counts = [queue.depths(now)["visible"] for now in (1060.0, 1061.0)]
+
+    assert (old.body, flying.body, counts) == ("old", "flying", [2, 1])
+    assert bodies(queue.take(1070.0, 10, 30.0, never)) == ["new"]
+    assert queue.delete(old.receipt_handle, 1070.0) is False
+
+
+@pytest.mark.parametrize("kind", [Queue, FifoQueue])
+def test_the_oldest_message_counts_until_it_is_deleted(kind):
+    """AWS docs: ApproximateAgeOfOldestMessage is that of the oldest non-deleted message, in flight or not."""
+    queue = kind("q.fifo", "arn", 0.0)
+    for body, sent_at in (("a", 1000.0), ("b", 1010.0)):
+        queue.add(message(body, sent_at, group=body), sent_at, 0)
+    ages = [queue.oldest().body]
+
+    [first] = queue.take(1020.0, 1, 30.0, never)
+    ages.append(queue.oldest().body)
+    queue.delete(first.receipt_handle, 1021.0)
+    ages.append(queue.oldest().body)
+
+    assert ages == ["a", "a", "b"]
+
+
+def test_a_fifo_queue_goes_on_after_a_restart_as_if_nothing_had_been():
+    """Order, closed groups and returned messages are those of before."""
+    queue, again = FifoQueue("q.fifo", "arn", 0.0), FifoQueue("q.fifo", "arn", 0.0)
+    for body in ("g1-1", "g1-2", "g1-3", "g2-1"):
+        queue.add(message(body, group=body[:2]), 1000.0, 0)
+    one, two = queue.take(1000.0, 2, 600.0, never)
+    queue.change_visibility(one.receipt_handle, 1000.0, 0)
+
+    for kept in queue.messages():
+        again.put_back(replace(kept))
+
+    assert again.depths(1001.0) == queue.depths(1001.0) == {"visible": 3, "in_flight": 1, "delayed": 0}
+    assert sorted(bodies(again.take(1001.0, 10, 600.0, never))) == ["g1-1", "g2-1"]
+    assert again.delete(two.receipt_handle, 1001.0)
+
+
+def test_an_older_handle_changes_the_visibility_of_a_standard_message():
+    """LocalStack's recording of AWS: terminate visibility timeout after receive."""
+    queue = Queue("q", "arn", 0.0)
+    queue.add(message("a"), 1000.0, 0)
+    [first] = queue.take(1000.0, 1, 0.0, never)
+    older = first.receipt_handle
+    queue.take(1001.0, 1, 600.0, never)
+
+    assert queue.change_visibility(older, 1002.0, 0)
+    assert bodies(queue.take(1002.0, 1, 600.0, never)) == ["a"]
+
+
+def test_a_message_that_is_back_can_be_hidden_again():
+    """LocalStack's recording of AWS: change visibility after its expiration."""
+    queue = Queue("q", "arn", 0.0)
+    queue.add(message("a"), 1000.0, 0)
+    [taken] = queue.take(1000.0, 1, 1.0, never)
+    queue.bring_back(1002.0)
+
+    assert queue.change_visibility(taken.receipt_handle, 1002.0, 2)
+    assert (queue.take(1003.0, 1, 1.0, never), bodies(queue.take(1004.0, 1, 1.0, never))) == ([], ["a"])

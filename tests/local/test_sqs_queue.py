@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from dataclasses import replace
 
 import pytest
 
+from labkit.local.api_call import AwsError
+from labkit.local.clock import Clock
 from labkit.local.sqs.fifo import FifoQueue
 from labkit.local.sqs.message import Message
+from labkit.local.sqs.messages import Messages
 from labkit.local.sqs.queue import Queue
+from labkit.local.sqs.queues import Queues
 
 
 def message(body, sent_at=1000.0, group=""):
@@ -129,3 +135,22 @@ def test_a_message_that_is_back_can_be_hidden_again():
 
     assert queue.change_visibility(taken.receipt_handle, 1002.0, 2)
     assert (queue.take(1003.0, 1, 1.0, never), bodies(queue.take(1004.0, 1, 1.0, never))) == ([], ["a"])
+
+
+@pytest.mark.parametrize(("name", "wait", "refused"), [("q", 0, True), ("q", 0.01, False), ("q.fifo", 0, False)])
+def test_no_more_than_120000_messages_are_in_flight(name, wait, refused):
+    """A short poll of a standard queue says so, a long one and a FIFO queue are silent (AWS docs: quotas)."""
+    queues = Queues(clock=Clock())
+    queue = queues.all["arn"] = (FifoQueue if name.endswith(".fifo") else Queue)(name, "arn", 0.0)
+    queue.in_flight = dict.fromkeys(map(str, range(120_000)))
+    queue.add(message("a", sent_at=time.time(), group="g"), time.time(), 0)
+    receiving = Messages(queues, clock=Clock(), measure=lambda *measured: None).receive_from(
+        "arn", max_messages=10, wait_seconds=wait
+    )
+
+    if refused:
+        with pytest.raises(AwsError) as over:
+            asyncio.run(receiving)
+        assert over.value.code == "OverLimit"
+    else:
+        assert asyncio.run(receiving) == []

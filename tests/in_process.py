@@ -75,12 +75,11 @@ class InProcessCloud:
 
         return asyncio.run_coroutine_threadsafe(call(), self._loop).result(60)
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of the administrator."""
-        return boto3.client(
-            service, endpoint_url=self.endpoint, region_name="us-east-1", aws_access_key_id="AKIATEST",
-            aws_secret_access_key="secret", config=Config(retries={"total_max_attempts": 1}),
-        )  # fmt: skip
+    def client(self, service: str, **keys: Any) -> Any:
+        """A boto3 client of the administrator, or of who owns *keys*."""
+        keys = {"aws_access_key_id": "AKIATEST", "aws_secret_access_key": "secret"} | keys
+        config = Config(retries={"total_max_attempts": 1})
+        return boto3.client(service, endpoint_url=self.endpoint, region_name="us-east-1", config=config, **keys)
 
     def close(self) -> None:
         """End it."""

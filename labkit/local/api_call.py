@@ -28,11 +28,22 @@ class Headers:
         return name.lower() in self._by_lower_name
 
 
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a valid signature says: the key, and the region and service it was made for."""
+
+    access_key_id: str
+    session_token: str
+    region: str
+    service: str
+
+
 @dataclass(slots=True)
 class HttpRequest:
     """One request as it arrived. *path* and *query* are raw, that is, still percent-encoded.
 
-    *moto_request* is moto's form of it, once it was needed, so that it is made only once.
+    *moto_request* is moto's form of it, once it was needed, so that it is made only once. *signed* is set where the
+    signature was found elsewhere than in the headers or the query, and was verified there.
     """
 
     method: str
@@ -42,6 +53,7 @@ class HttpRequest:
     body: bytes = b""
     source_ip: str = "127.0.0.1"
     moto_request: Any = None
+    signed: Signed | None = None
 
     @property
     def host(self) -> str:

@@ -11,11 +11,13 @@ import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Literal
+from urllib.parse import unquote
 
 from botocore.exceptions import UnknownServiceError
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
 from labkit.local.moto_app.protocols import parse_error, recognise, serialise, serialise_error
+from labkit.local.presigned_url import is_presigned_v2
 
 Operations = Mapping[str, Callable[[ApiCall], Any]]
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
@@ -48,7 +50,7 @@ class Gateway:
         forwards: Callable[[str, str], bool],
         forwarded_services: Iterable[str],
         interceptors: Mapping[tuple[str, str], Interceptor],
-        identify: Callable[[HttpRequest], tuple[Caller, str, str]],
+        identify: Callable[[HttpRequest, str], tuple[Caller, str, str]],
         authorise: Callable[[ApiCall], Awaitable[None]],
         observers: list[Observer],
         emit: Callable[..., None],
@@ -72,7 +74,7 @@ class Gateway:
         error: AwsError | None = None
         try:
             service = service_of(http) or "s3"
-            caller, region, service = self._identify_service(http)
+            caller, region, service = self._identify_service(http, service)
             call = self._recognise(http, service, region, caller, request_id)
             await self._authorise(call)
             result, response = await self._answer(call)
@@ -98,8 +100,8 @@ class Gateway:
             return "ours"
         return "moto" if self._forwards(service, operation) else "refused"
 
-    def _identify_service(self, http: HttpRequest) -> tuple[Caller, str, str]:
-        caller, region, signing_name = self._identify(http)
+    def _identify_service(self, http: HttpRequest, service: str) -> tuple[Caller, str, str]:
+        caller, region, signing_name = self._identify(http, service)
         service = BOTO3_NAMES.get(signing_name, signing_name)
         if service == "dynamodb" and http.headers.get("x-amz-target").startswith("DynamoDBStreams"):
             service = "dynamodbstreams"
@@ -157,10 +159,14 @@ class Gateway:
 
 def service_of(http: HttpRequest) -> str:
     """Return the name of the service that an unverified request is for, or ``""``: its error must be readable there."""
-    authorization = http.headers.get("authorization")
-    scope = authorization.partition("Credential=")[2].partition(",")[0].split("/")
+    _, _, credential = http.headers.get("authorization").partition("Credential=")
+    if "X-Amz-Credential=" in http.query:
+        credential = unquote(http.query.partition("X-Amz-Credential=")[2].partition("&")[0])
+    scope = credential.partition(",")[0].split("/")
     if len(scope) == 5:
         return BOTO3_NAMES.get(scope[3], scope[3])
+    if is_presigned_v2(http.query):
+        return "s3"
     if target := http.headers.get("x-amz-target"):
         return "sqs" if target.startswith("AmazonSQS") else "dynamodb"  # any service of that protocol will do
     if http.headers.get("content-type").startswith("application/x-www-form-urlencoded"):

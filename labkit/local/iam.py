@@ -15,6 +15,7 @@ from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller
 from labkit.local.clock import Clock
 from labkit.local.iam_actions import action_of, resources_of
 from labkit.local.policy import Decision, allows_principal, evaluate
+from labkit.local.signature_errors import TokenExpired
 
 LIFETIME = 3600
 MOST_DECISIONS = 4096
@@ -123,7 +124,7 @@ class Iam:
         """Return the secret of a key, or ``None`` when it or its token is unknown.
 
         Raises:
-            AwsError: ``ExpiredToken``.
+            TokenExpired: The session of the key is over.
         """
         if access_key_id == self._administrator.access_key_id:
             return self._administrator_secret
@@ -131,7 +132,7 @@ class Iam:
         if keys is None or not secrets.compare_digest(keys.session_token.encode(), session_token.encode()):
             return None
         if keys.expiration < self._clock.now():
-            raise AwsError("ExpiredToken", "The security token included in the request is expired", 403)
+            raise TokenExpired
         return keys.secret_access_key
 
     def caller_of(self, access_key_id: str) -> Caller:

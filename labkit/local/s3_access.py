@@ -124,9 +124,8 @@ class S3Access:
 def is_unsigned_s3_request(request: HttpRequest) -> bool:
     """Whether a request without a signature can be one to S3: it names a bucket, and no other service's operation."""
     headers, path = request.headers, unquote(request.path)
-    signed = headers.get("authorization") or "X-Amz-Signature=" in request.query or "Signature=" in request.query
     other = "x-amz-target" in headers or headers.get("content-type").startswith("application/x-www-form-urlencoded")
-    return not signed and not other and len(path) > 1 and not OTHER_SERVICES.match(path)
+    return not other and len(path) > 1 and not OTHER_SERVICES.match(path)
 
 
 def _denied(message: str = "Access Denied") -> AwsError:

@@ -37,7 +37,7 @@ from labkit.local.moto_app.kinesis import KinesisStreams
 from labkit.local.moto_app.logs import Logs
 from labkit.local.moto_app.operations import MOTO_SERVICES, moto_answers
 from labkit.local.moto_app.picture import picture
-from labkit.local.moto_app.protocols import parse_answer, serialise
+from labkit.local.moto_app.protocols import parse_answer, serialise, serialise_error
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
 from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
@@ -46,9 +46,12 @@ from labkit.local.moto_app.streams import Streams
 from labkit.local.pages import Pages
 from labkit.local.policy_simulator import PolicySimulator
 from labkit.local.s3_access import S3Access
+from labkit.local.s3_checksum import checked
+from labkit.local.s3_cors import Cors, put_bucket_cors
 from labkit.local.s3_listing import S3Listing
 from labkit.local.s3_notifications.destinations import Destinations
 from labkit.local.s3_notifications.notifications import TOLD, Notifications
+from labkit.local.s3_post_object import PostObject
 from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
 from labkit.local.sns.topics import Sns
@@ -276,11 +279,13 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
             ("s3", "CreateBucket"): s3_access.create_bucket,
             **{("s3", name): notifications.watch() for name in TOLD},
-            ("s3", "PutObject"): notifications.watch(objects.put_object),
+            ("s3", "PutObject"): checked(notifications.watch(objects.put_object)),
+            ("s3", "UploadPart"): checked(),
             ("s3", "GetObject"): objects.get_object,
             ("dynamodb", "PutItem"): items.put_item,
             ("dynamodb", "BatchWriteItem"): items.batch_write_item,
             ("s3", "ListObjectsV2"): S3Listing(objects=Listing(moto).objects).list_objects_v2,
+            ("s3", "PutBucketCors"): put_bucket_cors,
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
             ("s3", "PutBucketNotificationConfiguration"): notifications.put,
             ("s3", "GetBucketNotificationConfiguration"): notifications.get,
@@ -319,8 +324,10 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         messages=mails.mailbox.messages,
         stop=stop,
     )
+    post_object = PostObject(answer=gateway.handle, secret_of=iam.secret_of, now=clock.now, error=serialise_error)
+    cors = Cors(rules=bucket_access.cors_rules, answer=post_object.handle, error=serialise_error)
     routes = Routes(
-        api_call=gateway.handle,
+        api_call=cors.handle,
         execute_api=api_gateway.handle,
         website=website.handle,
         pages={

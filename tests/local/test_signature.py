@@ -12,8 +12,9 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.local.api_call import AwsError, Headers, HttpRequest
-from labkit.local.signature import Signed, decode_aws_chunked, verify
+from labkit.local.api_call import AwsError, Headers, HttpRequest, Signed
+from labkit.local.identify import verify
+from labkit.local.signature import decode_aws_chunked
 
 KEYS = {("AKIAEXAMPLE", ""): "secret"}
 
@@ -27,7 +28,9 @@ def signed(method: str, url: str, body: bytes = b"", *, service: str = "sqs", qu
 
 
 def check(request: HttpRequest) -> Signed:
-    return verify(request, secret_of=lambda key, token: KEYS.get((key, token)), now=time.time)
+    signed = verify(request, "sqs", secret_of=lambda key, token: KEYS.get((key, token)), now=time.time)
+    assert signed is not None
+    return signed
 
 
 @pytest.mark.parametrize("service", ["sqs", "s3"])
@@ -80,7 +83,7 @@ def test_an_unknown_key_is_refused():
     request = signed("POST", "http://127.0.0.1:4566/", b"{}")
 
     with pytest.raises(AwsError) as refused:
-        verify(request, secret_of=lambda key, token: None, now=time.time)
+        verify(request, "sqs", secret_of=lambda key, token: None, now=time.time)
 
     assert (refused.value.code, refused.value.status) == ("InvalidClientTokenId", 403)
 
@@ -90,9 +93,12 @@ def test_an_old_request_is_refused():
     request = signed("POST", "http://127.0.0.1:4566/", b"{}")
 
     with pytest.raises(AwsError, match="Signature expired"):
-        verify(request, secret_of=lambda key, token: "secret", now=lambda: time.time() + 3600)
+        verify(request, "sqs", secret_of=lambda key, token: "secret", now=lambda: time.time() + 3600)
 
 
 def test_an_aws_chunked_body_is_decoded():
     """Some clients upload in signed chunks with a trailer."""
-    assert decode_aws_chunked(b"5;chunk-signature=a\r\nhello\r\n0\r\nx-amz-checksum-crc32:x\r\n\r\n") == b"hello"
+    assert decode_aws_chunked(b"5;chunk-signature=a\r\nhello\r\n0\r\nx-amz-checksum-crc32:x\r\n\r\n") == (
+        b"hello",
+        {"x-amz-checksum-crc32": "x"},
+    )

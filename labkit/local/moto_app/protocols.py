@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
+import re
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
@@ -20,6 +22,9 @@ from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import NotFound
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+
+HOST_ID = "9Gjjt1m+cjU4OPvX9O9/8RuvnG41MRb/18Oux2o5H5MY7ISNTlXN+Dz9IG62/ILVxhAGI0qyPfg="
+NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, request_id: str) -> ApiCall:
@@ -189,11 +194,28 @@ def _serialise(
     status = int(answer["status_code"])
     if isinstance(result, AwsError):
         status = result.status
+        if service == "s3":
+            body = _s3_error(result, request_id)
         body, headers = _with_exact_code(body, headers, result, protocol)
     elif result:
         status = _status_member(operation, result) or status
     headers["x-amzn-RequestId"] = request_id
     return HttpResponse(status, body.encode() if isinstance(body, str) else body or b"", headers)
+
+
+def _s3_error(error: AwsError, request_id: str) -> str:
+    """Write an error with all its members: the model knows few of those that S3 sends.
+
+    https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
+    """
+    members = {name: value for name, value in vars(error).items() if name not in ("code", "message", "status")}
+    facts = {"Code": error.code, "Message": error.message, **members, "RequestId": request_id, "HostId": HOST_ID}
+    elements = "".join(f"<{name}>{_xml_text(value)}</{name}>" for name, value in facts.items())
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<Error>{elements}</Error>'
+
+
+def _xml_text(value: Any) -> str:
+    return html.escape(NOT_IN_XML.sub("\ufffd", str(value)), quote=False)
 
 
 def _status_member(operation: Any, result: dict[str, Any]) -> int | None:

@@ -141,6 +141,10 @@ class BucketAccess:
         """Return the website configuration, with the names of the API, or ``None``."""
         return await self._moto.run(_website, bucket)
 
+    async def cors_rules(self, bucket: str) -> list[dict[str, Any]] | None:
+        """Return the rules for cross-origin requests, with the names of the API; ``None``: there is no such bucket."""
+        return await self._moto.run(_cors_rules, bucket)
+
     async def public_access_block(self, bucket: str) -> dict[str, bool]:
         """Return the four settings; all are false where the block was removed."""
         return await self._moto.run(_public_access_block, bucket)
@@ -157,6 +161,25 @@ def _website(bucket: str) -> dict[str, Any] | None:
     configuration = xmltodict.parse(found.website_configuration, force_list=("RoutingRule",))["WebsiteConfiguration"]
     rules = (configuration.get("RoutingRules") or {}).get("RoutingRule") or []
     return {**configuration, "RoutingRules": rules}
+
+
+def _cors_rules(bucket: str) -> list[dict[str, Any]] | None:
+    def texts(value: Any) -> list[str]:
+        return [one or "" for one in (value if isinstance(value, list) else [value])] if value is not None else []
+
+    found = find_bucket(bucket)
+    if found is None:
+        return None
+    return [
+        {
+            "AllowedOrigins": texts(rule.allowed_origins),
+            "AllowedMethods": texts(rule.allowed_methods),
+            "AllowedHeaders": texts(rule.allowed_headers),
+            "ExposeHeaders": texts(rule.exposed_headers),
+            "MaxAgeSeconds": rule.max_age_seconds,
+        }
+        for rule in found.cors
+    ]
 
 
 def _public_access_block(bucket: str) -> dict[str, bool]:

@@ -30,9 +30,8 @@ ANSWERS = """
 """
 
 
-@pytest.fixture(scope="module")
-def function_arn(client: Callable[..., Any]) -> Iterator[str]:
-    """A function that echoes its event at /echo, raises at /fails, and elsewhere returns what it is sent."""
+def make_function(client: Callable[..., Any], source: str, *, permitted: bool = True) -> Iterator[str]:
+    """Make a function that API Gateway may invoke, unless told otherwise; yield its ARN once, then delete it."""
     name = f"Answers-{time.time_ns()}"
     client("iam").create_role(
         RoleName=name,
@@ -47,7 +46,7 @@ def function_arn(client: Callable[..., Any]) -> Iterator[str]:
     )
     package = io.BytesIO()
     with zipfile.ZipFile(package, "w") as archive:
-        archive.writestr("lambda_function.py", textwrap.dedent(ANSWERS))
+        archive.writestr("lambda_function.py", textwrap.dedent(source))
     functions = client("lambda")
     arn = functions.create_function(
         FunctionName=name,
@@ -57,11 +56,18 @@ def function_arn(client: Callable[..., Any]) -> Iterator[str]:
         Code={"ZipFile": package.getvalue()},
     )["FunctionArn"]
     functions.get_waiter("function_active_v2").wait(FunctionName=name)
-    functions.add_permission(
-        FunctionName=name, StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
-    )
+    if permitted:
+        functions.add_permission(
+            FunctionName=name, StatementId="api", Action="lambda:InvokeFunction", Principal="apigateway.amazonaws.com"
+        )
     yield arn
     functions.delete_function(FunctionName=name)
+
+
+@pytest.fixture(scope="module")
+def function_arn(client: Callable[..., Any]) -> Iterator[str]:
+    """A function that echoes its event at /echo, raises at /fails, and elsewhere returns what it is sent."""
+    yield from make_function(client, ANSWERS)
 
 
 class Api:
@@ -80,7 +86,7 @@ class Api:
     def proxy(self, resource: str, verb: str, function_arn: str, **method: Any) -> dict[str, str]:
         """Create a method with a Lambda proxy integration; return its address in the API."""
         address = {"restApiId": self.id, "resourceId": resource, "httpMethod": verb}
-        self.gateway.put_method(**address, authorizationType="NONE", **method)
+        self.gateway.put_method(**address, **{"authorizationType": "NONE", **method})
         self.gateway.put_integration(
             **address, type="AWS_PROXY", integrationHttpMethod="POST",
             uri=f"arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/{function_arn}/invocations",
@@ -620,6 +626,6 @@ def test_what_the_local_cloud_does_not_do_it_refuses(api: Api, client: Callable[
                 restApiId=api.id, resourceId=api.root, httpMethod="GET", authorizationType="AWS_IAM"
             )
         )[::2],
-        error_of(lambda: gateway.create_authorizer(restApiId=api.id, name="a", type="TOKEN"))[::2],
+        error_of(lambda: gateway.create_authorizer(restApiId=api.id, name="a", type="COGNITO_USER_POOLS"))[::2],
         error_of(lambda: gateway.create_rest_api(name="x", policy="{}"))[::2],
     ] == [("NotImplemented", 501)] * 3

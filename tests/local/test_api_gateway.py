@@ -293,6 +293,29 @@ def test_whatever_a_function_returns_is_an_answer_or_502(value: Any):
     assert 200 <= status_for(json.dumps(value).encode()) <= 599
 
 
+STATEMENTS = st.fixed_dictionaries(
+    {"Effect": st.sampled_from(["Allow", "Deny", 7]), "Action": st.sampled_from(["*", "execute-api:Invoke", None])},
+    optional={"Resource": st.sampled_from(["*", [], "["]), "Condition": st.sampled_from([{}, [], {"StringEquals": 7}])},
+)
+POLICIES = st.fixed_dictionaries({"Statement": st.lists(STATEMENTS | st.text(), max_size=2) | STATEMENTS | st.none()})
+
+
+@given(
+    st.fixed_dictionaries(
+        {"principalId": st.text(max_size=3) | st.integers(), "policyDocument": POLICIES | st.text(max_size=3)},
+        optional={"context": json_values, "usageIdentifierKey": json_values},
+    )
+    | json_values
+)
+def test_whatever_an_authorizer_returns_lets_in_or_keeps_out(value: Any):
+    """A policy that nobody can read opens nothing, and is no bug of the cloud."""
+    guarded = lambda_method("POST", authorizationType="CUSTOM", authorizerId="z1")
+    guard = {"id": "z1", "type": "REQUEST", "authorizerUri": URI, "identitySource": ""}
+    world = World(an_api("/x", method=guarded, authorizers={"z1": guard}), invoked=Invoked(json.dumps(value).encode()))
+
+    assert call(world).status in (200, 403, 500, 502)
+
+
 @given(st.binary())
 def test_whatever_bytes_a_function_returns_are_an_answer_or_502(payload: bytes):
     """Neither may bytes that are no JSON."""

@@ -65,6 +65,7 @@ class ControlPlane:
         self._answers: Mapping[str, Answer] = {
             "DeleteDeployment": self._delete_deployment,
             "DeleteResource": self._delete_resource,
+            "FlushStageAuthorizersCache": self._flush_authorizers,
             "GetGatewayResponse": self._get_gateway_response,
             "GetGatewayResponses": self._get_gateway_responses,
             "GetTags": self._get_tags,
@@ -78,6 +79,7 @@ class ControlPlane:
             "UpdateUsagePlan": self._update_usage_plan,
         }
         self._afterwards: Mapping[str, Afterwards] = {
+            "CreateAuthorizer": self._complete_authorizer,
             "CreateRestApi": self._complete_rest_api,
             "DeleteApiKey": self._forget_key,
             "DeleteRestApi": self._detach_stages,
@@ -166,6 +168,19 @@ class ControlPlane:
             doomed += [one["id"] for one in setup["resources"] if one["parentId"] == resource_id]
         await self._changes.delete_resources(api_id, call.region, doomed)
         return {}
+
+    async def _flush_authorizers(self, _: ApiCall) -> dict[str, Any]:
+        """Nothing to do here: who asks authorizers hears of every call, of this one too."""
+        return {}
+
+    async def _complete_authorizer(self, call: ApiCall, authorizer: dict[str, Any]) -> dict[str, Any] | None:
+        expression = call.params.get("identityValidationExpression")
+        if expression is None:
+            return None
+        await self._changes.set_validation_expression(
+            call.params["restApiId"], call.region, authorizer["id"], expression
+        )
+        return {**authorizer, "identityValidationExpression": expression}
 
     async def _complete_rest_api(self, call: ApiCall, api: dict[str, Any]) -> dict[str, Any] | None:
         types = call.params.get("binaryMediaTypes") or []

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.api_gateway import authorizer_checks as authorizers
 from labkit.local.api_gateway import method_checks as methods
 from labkit.local.api_gateway import stage_checks as stages
 from labkit.local.api_gateway import usage_plan_checks as plans
@@ -24,18 +25,15 @@ def rest_api(params: Params) -> None:
         raise AwsError("NotImplemented", "The local cloud does not implement resource policies of REST APIs.", 501)
 
 
-def no_authorizer(params: Params) -> None:
-    """Refuse authorizers, which would not be asked."""
-    raise AwsError("NotImplemented", "The local cloud does not implement authorizers of API Gateway.", 501)
-
-
 # An operation with no check of its own still needs its API to exist.
 OF_AN_API: Mapping[str, tuple[Check, ...]] = {
+    "CreateAuthorizer": (authorizers.new_authorizer,),
     "CreateDeployment": (stages.deployable,),
     "CreateModel": (stages.new_model,),
     "CreateRequestValidator": (),
     "CreateResource": (methods.new_resource,),
     "CreateStage": (stages.known_deployment,),
+    "DeleteAuthorizer": (authorizers.authorizer_exists, authorizers.unused_authorizer),
     "DeleteDeployment": (stages.deletable_deployment,),
     "DeleteGatewayResponse": (stages.gateway_response_type, stages.own_gateway_response),
     "DeleteIntegration": (methods.integration_exists,),
@@ -45,6 +43,9 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "DeleteResource": (methods.deletable_resource,),
     "DeleteRestApi": (),
     "DeleteStage": (),
+    "FlushStageAuthorizersCache": (stages.known_stage,),
+    "GetAuthorizer": (authorizers.authorizer_exists,),
+    "GetAuthorizers": (),
     "GetDeployment": (stages.known_deployment,),
     "GetDeployments": (),
     "GetGatewayResponse": (stages.gateway_response_type,),
@@ -64,6 +65,7 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "PutIntegrationResponse": (methods.integration_response,),
     "PutMethod": (methods.new_method,),
     "PutMethodResponse": (methods.new_method_response,),
+    "UpdateAuthorizer": (authorizers.authorizer_exists, authorizers.authorizer_patch),
     "UpdateIntegration": (methods.integration_exists,),
     "UpdateMethod": (methods.method_patch,),
     "UpdateRequestValidator": (stages.known_validator,),
@@ -80,7 +82,6 @@ OF_KEYS_AND_PLANS: Mapping[str, tuple[Check, ...]] = {
 }
 ALONE: Mapping[str, Callable[[Params], None]] = {
     "CreateApiKey": plans.api_key,
-    "CreateAuthorizer": no_authorizer,
     "CreateRestApi": rest_api,
     "UpdateRestApi": rest_api,
 }

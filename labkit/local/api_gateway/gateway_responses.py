@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 DEFAULT_TEMPLATES = {"application/json": '{"message":$context.error.messageString}'}
 
+# What denies access spells it otherwise than the rest, as AWS Chalice's local mode shows.
+DENIED_TEMPLATES = {"application/json": '{"Message":$context.error.messageString}'}
+
 # Response type → default status; the two DEFAULT types keep the status of the error.
 TYPES: dict[str, int | None] = {
     "ACCESS_DENIED": 403,
@@ -45,11 +48,11 @@ class GatewayError(Exception):
     """A request ends here, with a gateway response.
 
     *error_type* is what the header ``x-amzn-ErrorType`` says; *reason* goes into the execution log and never to the
-    client, who gets *message* only.
+    client, who gets *message* only (``None`` is ``null``).
     """
 
     def __init__(
-        self, response_type: str, message: str, error_type: str, *, status: int | None = None, reason: str = ""
+        self, response_type: str, message: str | None, error_type: str, *, status: int | None = None, reason: str = ""
     ) -> None:
         super().__init__(reason or message)
         self.response_type = response_type
@@ -74,7 +77,8 @@ def gateway_response(error: GatewayError, configured: dict[str, Any], request: M
     """
     default_type = "DEFAULT_4XX" if error.status < 500 else "DEFAULT_5XX"
     chosen = configured.get(error.response_type) or configured.get(default_type) or {}
-    templates = chosen.get("responseTemplates") or DEFAULT_TEMPLATES
+    denied = error.response_type == "ACCESS_DENIED"
+    templates = chosen.get("responseTemplates") or (DENIED_TEMPLATES if denied else DEFAULT_TEMPLATES)
     content_type = request.headers.get("accept").split(",")[0].split(";")[0].strip()
     if content_type not in templates:
         content_type = "application/json" if "application/json" in templates else next(iter(templates))

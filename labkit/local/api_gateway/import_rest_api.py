@@ -9,11 +9,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.api_gateway.authorizer_checks import check
 from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.method_checks import supported_authorization
 from labkit.local.api_gateway.openapi_definition import read_definition
-from labkit.local.api_gateway.openapi_document import Document, read_document
+from labkit.local.api_gateway.openapi_document import Document, import_failed, read_document
 
 ENDPOINT_TYPES = ("EDGE", "REGIONAL", "PRIVATE")
 MODES = ("merge", "overwrite")
@@ -68,6 +69,13 @@ async def _definition(call: ApiCall) -> tuple[dict[str, Any], list[str]]:
 def _read(body: bytes | str, base_path: str) -> tuple[dict[str, Any], list[str]]:
     document = Document(read_document(body.encode() if isinstance(body, str) else body))
     definition = read_definition(document, document.base_path(base_path))
+    for name, one in definition["authorizers"].items():
+        try:
+            check(one["type"], one["authorizerUri"], one["identitySource"], one["authorizerResultTtlInSeconds"])
+        except AwsError as error:
+            if error.status == 501:
+                raise
+            raise import_failed(f"Unable to create authorizer '{name}': {error}") from None
     for method in definition["methods"]:
         supported_authorization(method.get("authorizationType", "NONE"))
     return definition, document.warnings

@@ -72,23 +72,52 @@ class LambdaIntegration:
                 f"{FAILED}the integration's httpMethod is {integration.get('httpMethod')}; Lambda is invoked by POST, "
                 "whatever the method of the request"
             )
-        function_arn = _function_arn(request, integration)
-        await self._check_permission(request, integration, function_arn)
-        payload = json.dumps(proxy_event(request)).encode()
-        request.log.append(f"Sending request to {function_arn}")
-        invoked = await self._invoke_in_time(function_arn, payload, integration)
+        invoked = await self.invoke(
+            request,
+            uri=integration.get("uri"),
+            credentials=integration.get("credentials"),
+            arrow=f"{request.stage['stageName']}/{request.http.method}{request.resource['path']}",
+            payload=json.dumps(proxy_event(request)).encode(),
+            milliseconds=min(int(integration.get("timeoutInMillis") or LONGEST_MILLISECONDS), LONGEST_MILLISECONDS),
+        )
         if invoked.function_error:
             raise internal_server_error(
                 "Lambda execution failed with status 200 due to customer function error: "
-                f"{_error_message(invoked.payload)}. Lambda request id: {invoked.request_id}",
+                f"{error_message(invoked.payload)}. Lambda request id: {invoked.request_id}",
                 status=502,
             )
         decode = is_binary(request.headers.get("accept"), request.api["binaryMediaTypes"])
         return read_proxy_response(invoked.payload, decode_base64=decode)
 
-    async def _check_permission(self, request: MethodRequest, integration: dict[str, Any], function_arn: str) -> None:
-        """By the role of the integration where it has one, else by the function's resource policy."""
-        if role_arn := substitute(integration.get("credentials") or "", request):
+    async def invoke(
+        self,
+        request: MethodRequest,
+        *,
+        uri: str | None,
+        credentials: str | None,
+        arrow: str,
+        payload: bytes,
+        milliseconds: int = LONGEST_MILLISECONDS,
+    ) -> Any:
+        """Invoke the function of a URI, stage variables filled in, if API Gateway may.
+
+        Args:
+            request: For which request.
+            uri: Of an integration or an authorizer.
+            credentials: The role to invoke it with; without one the function's resource policy decides.
+            arrow: What the source's ARN says after the API's id.
+            payload: The event.
+            milliseconds: How long to wait.
+        """
+        function_arn = _function_arn(request, uri)
+        await self._check_permission(request, credentials, function_arn, arrow)
+        request.log.append(f"Sending request to {function_arn}")
+        return await self._invoke_in_time(function_arn, payload, milliseconds)
+
+    async def _check_permission(
+        self, request: MethodRequest, credentials: str | None, function_arn: str, arrow: str
+    ) -> None:
+        if role_arn := substitute(credentials or "", request):
             if await self._trusts(role_arn, "apigateway.amazonaws.com") and await self._role_can(
                 role_arn, "lambda:InvokeFunction", function_arn
             ):
@@ -97,19 +126,15 @@ class LambdaIntegration:
                 f"{FAILED}API Gateway does not have permission to assume the provided role {role_arn}, "
                 f"or the role may not invoke {function_arn}"
             )
-        source_arn = (
-            f"arn:aws:execute-api:{request.region}:{ACCOUNT_ID}:{request.api_id}"
-            f"/{request.stage['stageName']}/{request.http.method}{request.resource['path']}"
-        )
+        source_arn = f"arn:aws:execute-api:{request.region}:{ACCOUNT_ID}:{request.api_id}/{arrow}"
         if not self._permits(function_arn, principal="apigateway.amazonaws.com", source_arn=source_arn):
             raise internal_server_error(
                 f"{FAILED}Invalid permissions on Lambda function: {function_arn} does not exist, or its resource "
                 f"policy does not let apigateway.amazonaws.com invoke it for {source_arn}"
             )
 
-    async def _invoke_in_time(self, function_arn: str, payload: bytes, integration: dict[str, Any]) -> Any:
+    async def _invoke_in_time(self, function_arn: str, payload: bytes, milliseconds: int) -> Any:
         """Wait as long as the integration allows; the function itself runs on after that, as on AWS."""
-        milliseconds = min(int(integration.get("timeoutInMillis") or LONGEST_MILLISECONDS), LONGEST_MILLISECONDS)
         invocation = asyncio.ensure_future(self._invoke(function_arn, payload))
         self._running.add(invocation)
         invocation.add_done_callback(self._ended)
@@ -132,9 +157,9 @@ class LambdaIntegration:
             invocation.exception()  # nobody may wait any more: take note of it, so that asyncio does not complain
 
 
-def _function_arn(request: MethodRequest, integration: dict[str, Any]) -> str:
-    """The function of an integration's URI, stage variables filled in."""
-    uri = substitute(integration.get("uri") or "", request)
+def _function_arn(request: MethodRequest, written: str | None) -> str:
+    """The function of a URI, stage variables filled in."""
+    uri = substitute(written or "", request)
     found = FUNCTION_URI.fullmatch(uri)
     if found is None:
         raise internal_server_error(
@@ -143,7 +168,8 @@ def _function_arn(request: MethodRequest, integration: dict[str, Any]) -> str:
     return found["function"]
 
 
-def _error_message(payload: bytes) -> str:
+def error_message(payload: bytes) -> str:
+    """Return ``errorMessage`` of what a function that failed returned."""
     try:
         return str(json.loads(payload)["errorMessage"])
     except (ValueError, TypeError, KeyError):

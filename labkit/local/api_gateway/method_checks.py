@@ -76,17 +76,30 @@ def new_method(params: Params, setup: Setup) -> None:
     if params["httpMethod"] in found["resourceMethods"]:
         raise conflict("Method already exists for this resource")
     supported_authorization(params.get("authorizationType"))
+    _known_authorizer(params.get("authorizationType"), params.get("authorizerId"), setup)
     _known_validator(params.get("requestValidatorId"), setup)
     _known_models((params.get("requestModels") or {}).values(), setup)
 
 
+AUTHORIZATION_TYPES = ("NONE", "CUSTOM")
+
+
 def supported_authorization(kind: str | None) -> None:
     """Name the authorization types that the local cloud does not have, rather than leave a method open."""
-    if kind != "NONE":
+    if kind not in AUTHORIZATION_TYPES:
         raise AwsError(
             "NotImplemented",
-            f"The local cloud does not implement the authorization type {kind} of API Gateway methods; it has NONE.",
+            f"The local cloud does not implement the authorization type {kind} of API Gateway methods; it has "
+            f"{' and '.join(AUTHORIZATION_TYPES)}.",
             501,
+        )
+
+
+def _known_authorizer(kind: str | None, authorizer_id: str | None, setup: Setup) -> None:
+    if kind == "CUSTOM" and authorizer_id not in setup["authorizers"]:
+        raise bad_request(
+            "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or "
+            "COGNITO_USER_POOLS requires a valid authorizer."
         )
 
 
@@ -103,7 +116,11 @@ def _known_models(names: Any, setup: Setup) -> None:
 
 def method_patch(params: Params, setup: Setup) -> None:
     """Refuse UpdateMethod for what is not there."""
-    method(params, setup)
+    changed = method(params, setup)
+    patched = {one["path"]: one.get("value") for one in params.get("patchOperations") or []}
+    if "/authorizationType" in patched or "/authorizerId" in patched:
+        kind = patched.get("/authorizationType", changed["authorizationType"])
+        _known_authorizer(kind, patched.get("/authorizerId", changed.get("authorizerId")), setup)
     for operation in params.get("patchOperations") or []:
         value = operation.get("value")
         if operation["path"] == "/authorizationType":

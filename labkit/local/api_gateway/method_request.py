@@ -20,7 +20,8 @@ class MethodRequest:
     """A request and its context.
 
     *path* is raw, without the stage. *stage* is the live stage, *api* the deployed picture of the API. The fields from
-    *resource* on are filled in on the way: by routing, by the API key check, by an error. *log* is the execution log.
+    *resource* on are filled in on the way: by routing, an authorizer, the API key check, an error. *log* is the
+    execution log.
     """
 
     http: HttpRequest
@@ -34,6 +35,8 @@ class MethodRequest:
     method: dict[str, Any] = field(default_factory=dict)
     path_parameters: dict[str, str] = field(default_factory=dict)
     api_key: dict[str, Any] | None = None
+    usage_identifier_key: str = ""
+    authorizer: dict[str, Any] | None = None
     error: GatewayError | None = None
     log: list[str] = field(default_factory=list)
     query: list[tuple[str, str]] = field(init=False)
@@ -65,6 +68,18 @@ class MethodRequest:
     def stage_variables(self) -> dict[str, str]:
         """The variables of the stage."""
         return self.stage.get("variables") or {}
+
+    @property
+    def given_api_key(self) -> str:
+        """The value of the API key that came with the request, or that the authorizer gave it."""
+        from_authorizer = self.api.get("apiKeySource") == "AUTHORIZER"
+        return self.usage_identifier_key if from_authorizer else self.headers.get("x-api-key")
+
+    @property
+    def arn(self) -> str:
+        """The ARN of the method as the request names it: ``…:execute-api:region:account:api/stage/POST/visits/7``."""
+        where = f"{self.api_id}/{self.stage['stageName']}/{self.http.method}/{self.path.lstrip('/')}"
+        return f"arn:aws:execute-api:{self.region}:{ACCOUNT_ID}:{where}"
 
     def last_query_value(self, name: str) -> str | None:
         """Return the last value of a query parameter."""
@@ -111,9 +126,10 @@ class MethodRequest:
             "domainName": self.headers.get("host"),
             "deploymentId": self.stage.get("deploymentId"),
             "apiId": self.api_id,
+            **({"authorizer": self.authorizer} if self.authorizer is not None else {}),
         }
 
-    def error_context(self) -> dict[str, str]:
+    def error_context(self) -> dict[str, str | None]:
         """Return ``$context.error`` of gateway responses; *messageString* is quoted as JSON."""
         if self.error is None:
             return {}

@@ -24,16 +24,16 @@ DROPPED = frozenset(
 
 def proxy_event(request: MethodRequest) -> dict[str, Any]:
     """Return the event by which the function sees *request*; what is absent is ``None``, never empty."""
-    headers = _headers(request)
+    headers = headers_of(request)
     body, is_base64 = _body(request)
     return {
         "resource": request.resource["path"],
         "path": re.sub("^/+", "/", request.path),
         "httpMethod": request.http.method,
         "headers": dict(headers),
-        "multiValueHeaders": _grouped(headers),
+        "multiValueHeaders": grouped(headers),
         "queryStringParameters": dict(request.query) or None,
-        "multiValueQueryStringParameters": _grouped(request.query) or None,
+        "multiValueQueryStringParameters": grouped(request.query) or None,
         "pathParameters": request.path_parameters or None,
         "stageVariables": request.stage_variables or None,
         "requestContext": request.context(),
@@ -51,7 +51,7 @@ def is_binary(media_types: str, configured: Iterable[str]) -> bool:
     return any(pattern == "*/*" or (first and fnmatchcase(first, pattern.lower())) for pattern in configured)
 
 
-def _headers(request: MethodRequest) -> list[tuple[str, str]]:
+def headers_of(request: MethodRequest) -> list[tuple[str, str]]:
     """The client's headers, spelled as sent, and those that API Gateway adds."""
     added = {
         "X-Amzn-Trace-Id": request.trace_id,
@@ -74,7 +74,8 @@ def _body(request: MethodRequest) -> tuple[str | None, bool]:
     return request.text, False
 
 
-def _grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+def grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Name → all its values, in order."""
     grouped: dict[str, list[str]] = {}
     for name, value in pairs:
         grouped.setdefault(name, []).append(value)

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
 from labkit.local.api_gateway import execution_log
+from labkit.local.api_gateway.authorizers import Authorizers
 from labkit.local.api_gateway.gateway_responses import GatewayError, gateway_response, internal_server_error
 from labkit.local.api_gateway.lambda_integration import Invoke, LambdaIntegration
 from labkit.local.api_gateway.method_request import MethodRequest
@@ -57,6 +58,7 @@ class ApiGateway:
         self._picture = picture
         self._live = live
         self._lambda = LambdaIntegration(invoke=invoke, permits=permits, role_can=role_can, trusts=trusts)
+        self._authorizers = Authorizers(functions=self._lambda, now=now)
         self._put_log_events = put_log_events
         self._emit = emit
         self._now = now
@@ -87,8 +89,11 @@ class ApiGateway:
         self._live_views.clear()
         if error is not None:
             return
+        if call.operation in ("FlushStageAuthorizersCache", "CreateDeployment", "UpdateStage", "DeleteStage"):
+            self._authorizers.forget(call.params.get("restApiId", ""), call.params.get("stageName"))
         if call.operation == "DeleteRestApi":
             api_id = call.params["restApiId"]
+            self._authorizers.forget(api_id)
             self._deployments = {key: kept for key, kept in self._deployments.items() if key[0] != api_id}
             self._models.forget(api_id)
         elif call.operation == "DeleteDeployment":
@@ -129,10 +134,13 @@ class ApiGateway:
 
     async def _answer(self, request: MethodRequest, plans: list[dict[str, Any]]) -> HttpResponse:
         route(request)
-        if request.method.get("authorizationType", "NONE") not in ("NONE", None):
-            raise internal_server_error(
-                f"the local cloud does not implement the authorization type {request.method['authorizationType']}"
-            )
+        match request.method.get("authorizationType") or "NONE":
+            case "NONE":
+                pass
+            case "CUSTOM":
+                await self._authorizers.admit(request)
+            case other:
+                raise internal_server_error(f"the local cloud does not implement the authorization type {other}")
         if len(request.http.body) > LARGEST_PAYLOAD:
             raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long", "RequestTooLargeException")
         self.usage_plans.admit(request, plans)

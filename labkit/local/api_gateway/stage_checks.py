@@ -41,6 +41,12 @@ def known_deployment(params: Params, setup: Setup) -> None:
         raise not_found("Invalid Deployment identifier specified")
 
 
+def known_stage(params: Params, setup: Setup) -> None:
+    """Refuse a stage that the API does not have."""
+    if params["stageName"] not in setup["stages"]:
+        raise not_found("Invalid stage identifier specified")
+
+
 def stage_patch(params: Params, setup: Setup) -> None:
     """Refuse to point a stage to a deployment that is not there."""
     for operation in params.get("patchOperations") or []:

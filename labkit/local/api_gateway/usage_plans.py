@@ -127,7 +127,7 @@ def _plan_and_key(
     request: MethodRequest, plans: list[dict[str, Any]]
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Find the plan that lists this stage and holds the enabled key of the request."""
-    value = request.headers.get("x-api-key")
+    value = request.given_api_key
     for plan in plans:
         for stage in plan["apiStages"]:
             if (stage["apiId"], stage["stage"]) != (request.api_id, request.stage["stageName"]):

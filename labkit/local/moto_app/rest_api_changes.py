@@ -21,6 +21,7 @@ ERROR_MODEL = (
 METHOD_PATHS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "/apiKeyRequired": ("api_key_required", lambda value: value.lower() == "true"),
     "/authorizationType": ("authorization_type", str),
+    "/authorizerId": ("authorizer_id", lambda value: value or None),
     "/operationName": ("operation_name", str),
     "/requestValidatorId": ("request_validator_id", lambda value: value or None),
 }
@@ -57,6 +58,10 @@ class RestApiChanges:
     async def complete_rest_api(self, api_id: str, region: str, binary_media_types: list[str]) -> dict[str, Any]:
         """Give a new API its two default models and its binary media types; return the API."""
         return await self._moto.run(_complete_rest_api, api_id, region, binary_media_types)
+
+    async def set_validation_expression(self, api_id: str, region: str, authorizer_id: str, expression: str) -> None:
+        """Give an authorizer the expression that its tokens must match, which moto loses when it makes one."""
+        await self._moto.run(_set_validation_expression, api_id, region, authorizer_id, expression)
 
     async def set_logs_role(self, region: str, role_arn: str | None) -> dict[str, Any]:
         """Set the role by which API Gateway writes logs, or none; return the account."""
@@ -114,6 +119,10 @@ def _complete_rest_api(api_id: str, region: str, binary_media_types: list[str]) 
         api.add_model("Empty", "This is a default empty schema model", EMPTY_MODEL, "application/json")
         api.add_model("Error", "This is a default error schema model", ERROR_MODEL, "application/json")
     return dict(api.to_dict())
+
+
+def _set_validation_expression(api_id: str, region: str, authorizer_id: str, expression: str) -> None:
+    backend("apigateway", region).apis[api_id].authorizers[authorizer_id].identity_validation_expression = expression
 
 
 def _set_logs_role(region: str, role_arn: str | None) -> dict[str, Any]:

@@ -20,8 +20,8 @@ class RestApis:
     async def picture(self, api_id: str, region: str) -> dict[str, Any] | None:
         """Return all of an API that a deployment freezes, or ``None``.
 
-        Keys: ``binaryMediaTypes``, ``resources`` (as GetResources lists them), ``models`` (name →
-        schema as JSON text), ``requestValidators`` and ``gatewayResponses`` (by id and by type).
+        Keys: ``binaryMediaTypes``, ``apiKeySource``, ``resources`` (as GetResources lists them), ``models`` (name →
+        schema as JSON text), ``requestValidators``, ``authorizers`` (both by id) and ``gatewayResponses`` (by type).
         """
         return await self._moto.run(_picture, api_id, region)
 
@@ -56,6 +56,8 @@ def _picture(api_id: str, region: str) -> dict[str, Any] | None:
             "resources": [_resource(resource) for resource in api.resources.values()],
             "models": {name: model.schema for name, model in api.models.items()},
             "requestValidators": {id_: validator.to_dict() for id_, validator in api.request_validators.items()},
+            "authorizers": {id_: authorizer.to_json() for id_, authorizer in api.authorizers.items()},
+            "apiKeySource": api.api_key_source,
             "gatewayResponses": {type_: answer.to_json() for type_, answer in api.gateway_responses.items()},
         }
     )

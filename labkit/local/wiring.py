@@ -18,7 +18,7 @@ from labkit.local.cloudwatch_api import CloudWatch
 from labkit.local.cloudwatch_logs import filter_log_events
 from labkit.local.cloudwatch_metrics import Metrics
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
-from labkit.local.eventbridge.rules import EventBridge
+from labkit.local.eventbridge.api import EventBridge
 from labkit.local.eventbridge.targets import Targets
 from labkit.local.events import Events
 from labkit.local.gateway import Forward, Gateway, Interceptor
@@ -31,6 +31,7 @@ from labkit.local.live_map import LiveMap
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
+from labkit.local.moto_app.constraints import check_constraints
 from labkit.local.moto_app.dynamodb_items import Items
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.kinesis import KinesisStreams
@@ -180,15 +181,19 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
     )
 
+    targets = Targets(
+        publish=sns.publish_from_service,
+        queue_policy=sqs.policy_of,
+        send_to_queue=sqs.send_to,
+        permits=functions.permits,
+        invoke_event=functions.invoke_event,
+        log_policies=logs.resource_policies,
+        put_log_event=logs.put_log_event,
+    )
     eventbridge = EventBridge(
-        deliver=Targets(
-            publish=sns.publish_from_service,
-            queue_policy=sqs.policy_of,
-            send_to_queue=sqs.send_to,
-            permits=functions.permits,
-            invoke_event=functions.invoke_event,
-        ).by_service,
-        send_to_dlq=send_to_dlq,
+        deliver=targets.by_service,
+        to_dlq=targets.to_dlq,
+        check=check_constraints,
         clock=clock,
         measure=metrics.add,
         emit=events.emit,
@@ -360,7 +365,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         "s3_notifications": notifications,
         "cloudwatch_metrics": metrics,
     }
-    closing = [metrics.close, mappings.close, functions.close, mails.mailbox.close]
+    closing = [metrics.close, eventbridge.close, mappings.close, functions.close, mails.mailbox.close]
     return LocalCloud(
         settings, Server(routes), gateway, moto, mails, features=features, starting=[metrics.start], closing=closing
     )

@@ -107,17 +107,22 @@ def test_a_rule_reaches_a_function_and_a_transformed_text_reaches_a_queue(client
 
 
 def test_an_event_that_a_rule_may_not_deliver_goes_to_the_targets_dead_letter_queue(client, queue, unique):  # noqa: F811
-    """A missing permission is not retried."""
+    """A missing permission is not retried; the queue gets the event, and why, in attributes (AWS docs: eb-rule-dlq)."""
     _, closed = queue()
-    url, dlq = queue()
+    url, dlq = open_queue(client, queue, "events.amazonaws.com")
     events, rule = client("events"), unique("Rule")
-    events.put_rule(Name=rule, EventPattern=json.dumps({"detail": {"rule": [rule]}}))
-    events.put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": closed, "DeadLetterConfig": {"Arn": dlq}}])
+    arn = events.put_rule(Name=rule, EventPattern=json.dumps({"detail": {"rule": [rule]}}))["RuleArn"]
+    target = {"Id": "q", "Arn": closed, "Input": '"constant"', "DeadLetterConfig": {"Arn": dlq}}
+    events.put_targets(Rule=rule, Targets=[target])
 
     events.put_events(Entries=[{"Source": "shop", "DetailType": "visit", "Detail": json.dumps({"rule": rule})}])
 
     [message] = received(client, url)
-    assert message["MessageAttributes"]["TARGET_ARN"]["StringValue"] == closed
+    attributes = {name: one["StringValue"] for name, one in message["MessageAttributes"].items()}
+    message_of_error = attributes.pop("ERROR_MESSAGE")
+    assert attributes == {"RULE_ARN": arn, "TARGET_ARN": closed, "ERROR_CODE": "AccessDenied", "RETRY_ATTEMPTS": "0"}
+    assert "policy does not let events.amazonaws.com send" in message_of_error
+    assert json.loads(message["Body"])["detail"] == {"rule": rule}
 
 
 def test_a_failed_event_goes_to_the_functions_own_dead_letter_queue(client, queue, function):  # noqa: F811

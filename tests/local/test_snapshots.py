@@ -21,7 +21,9 @@ WAITING = "import time\ndef lambda_handler(event, context):\n    time.sleep(30)\
 ANYBODY = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"}, "Action": "s3:*"}
 ANYBODY["Resource"] = ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"]
 NOBODY = "127.0.0.1:1"
-PARTS_OF_FEATURES = {"MoveTasks", "Queues", "Functions", "Delivery", "AsyncInvocations", "UsagePlans", "Feature"}
+PARTS_OF_FEATURES = {"MoveTasks", "Queues", "Functions", "Delivery", "AsyncInvocations", "UsagePlans", "Feature"} | {
+    "Deliveries", "EventBuses", "Rules",
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")

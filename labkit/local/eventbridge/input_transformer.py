@@ -13,42 +13,52 @@ from typing import Any
 from labkit.local.api_call import AwsError
 
 PLACEHOLDER = re.compile(r"<([A-Za-z0-9_.-]+)>")
+PATH = re.compile(r"\$(\.[^.\[\]\s]+|\[\d{1,9}\]|\['[^'\]]+'\])*")
+STEP = re.compile(r"\.([^.\[\]]+)|\[(\d{1,9})\]|\['([^'\]]+)'\]")
 PREDEFINED = {
     "aws.events.rule-arn", "aws.events.rule-name", "aws.events.event.ingestion-time", "aws.events.event",
     "aws.events.event.json",
 }  # fmt: skip
 
 
-def check_target(target: dict[str, Any]) -> None:
+def check_input(target: dict[str, Any]) -> None:
     """Refuse a target whose input cannot be made.
 
     Raises:
         AwsError: ``ValidationException``.
     """
+    one = f"for target {target.get('Id')}"
     if sum(name in target for name in ("Input", "InputPath", "InputTransformer")) > 1:
-        raise AwsError(
-            "ValidationException",
-            f"Only one of Input, InputPath, or InputTransformer must be provided for target {target.get('Id')}.",
-        )
+        raise _invalid(f"Only one of Input, InputPath, or InputTransformer must be provided {one}.")
+    if "Input" in target and not _is_json(target["Input"]):
+        raise _invalid(f"JSON syntax error in input {one}.")
     transformer = target.get("InputTransformer") or {}
-    known = set(transformer.get("InputPathsMap") or {}) | PREDEFINED
+    paths = transformer.get("InputPathsMap") or {}
+    if not all(PATH.fullmatch(path) for path in [target.get("InputPath") or "$", *paths.values()]):
+        raise _invalid(f"Invalid InputPath {one}.")
     for name in PLACEHOLDER.findall(transformer.get("InputTemplate") or ""):
-        if name not in known:
-            raise AwsError(
-                "ValidationException",
-                f"InputTemplate for target {target.get('Id')} contains invalid placeholder {name}.",
-            )
+        if name not in PREDEFINED | set(paths):
+            raise _invalid(f"InputTemplate {one} contains invalid placeholder {name}.")
 
 
 def target_input(target: dict[str, Any], event: dict[str, Any], rule_arn: str) -> str:
-    """Return the text that a target receives for an event."""
+    """Return the text that a target receives for an event.
+
+    Raises:
+        AwsError: A JSON template that is none once its placeholders are filled; nothing is delivered then.
+    """
     if "Input" in target:
         return str(target["Input"])
     if "InputPath" in target:
-        return _compact(_at(event, target["InputPath"]))
+        return compact(_at(event, target["InputPath"]))
     if "InputTransformer" in target:
         return _transform(target["InputTransformer"], event, rule_arn)
-    return _compact(event)
+    return compact(event)
+
+
+def compact(value: Any) -> str:
+    """Return a value as JSON on one line, as EventBridge writes it."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
 
 
 def _transform(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str) -> str:
@@ -62,17 +72,20 @@ def _transform(transformer: dict[str, Any], event: dict[str, Any], rule_arn: str
         "aws.events.event.json": event,
     }
     template = str(transformer.get("InputTemplate") or "")
-    text_template = template.lstrip().startswith('"')
+    if template.lstrip().startswith('"'):
+        return PLACEHOLDER.sub(lambda found: _as_text(values[found[1]]), template)
     quoted = [span.span() for span in re.finditer(r'"(?:[^"\\]|\\.)*"', template)]
 
     def put(found: re.Match[str]) -> str:
         value = values[found[1]]
-        inside = any(start < found.start() < end for start, end in quoted)
-        if text_template or inside:
-            return _as_text(value)
-        return '""' if value is None else _compact(value)
+        if any(start < found.start() < end for start, end in quoted):
+            return compact(value)[1:-1] if isinstance(value, str) else "" if value is None else compact(value)
+        return '""' if value is None else compact(value)
 
-    return PLACEHOLDER.sub(put, template)
+    filled = PLACEHOLDER.sub(put, template)
+    if template.lstrip().startswith("{") and not _is_json(filled):
+        raise _invalid("The InputTemplate is no JSON once its placeholders are filled: only texts may be quoted.")
+    return filled
 
 
 def _as_text(value: Any) -> str:
@@ -89,9 +102,10 @@ def _as_text(value: Any) -> str:
 
 def _at(event: dict[str, Any], path: str) -> Any:
     value: Any = event
-    for name, index in re.findall(r"\.([^.\[\]]+)|\[(\d+)\]", path.removeprefix("$")):
-        if name and isinstance(value, dict) and name in value:
-            value = value[name]
+    for name, index, bracketed in STEP.findall(path.removeprefix("$")):
+        key = name or bracketed
+        if key and isinstance(value, dict) and key in value:
+            value = value[key]
         elif index and isinstance(value, list) and int(index) < len(value):
             value = value[int(index)]
         else:
@@ -99,5 +113,13 @@ def _at(event: dict[str, Any], path: str) -> Any:
     return value
 
 
-def _compact(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=str)
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", message)

@@ -1,73 +1,39 @@
-"""Amazon EventBridge: rules on the default bus, and their targets.
+"""Rules: what they match, when they run, and their targets.
 
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rules.html
 """
 
 from __future__ import annotations
 
-import asyncio
-import json
-import random
-import uuid
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterator
 from copy import deepcopy
-from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
-from labkit.local.clock import Clock
-from labkit.local.event_pattern import InvalidPattern, compile_pattern
-from labkit.local.eventbridge.input_transformer import check_target, target_input
-from labkit.local.picture import Arrow, Part, Picture
+from labkit.local.event_pattern import InvalidPattern, Pattern, compile_pattern
+from labkit.local.eventbridge.event_buses import DEFAULT, EventBuses
+from labkit.local.eventbridge.input_transformer import check_input
+from labkit.local.eventbridge.paging import page
+from labkit.local.eventbridge.schedule_expression import InvalidSchedule, next_run
+from labkit.local.eventbridge.schedules import Schedules
 
-Deliver = Callable[..., Awaitable[None]]
-MOST_TARGETS = 5
-LARGEST_PUT = 262_144
-FINAL_CODES = {
-    "AuthorizationError",
-    "AccessDenied",
-    "AccessDeniedException",
-    "NotFound",
-    "ResourceNotFoundException",
-    "AWS.SimpleQueueService.NonExistentQueue",
-}
+MOST_RULES, MOST_TARGETS = 300, 5
+GIVEN = ("EventPattern", "ScheduleExpression", "Description", "RoleArn")
+UNSUPPORTED = {
+    "KinesisParameters", "RunCommandParameters", "EcsParameters", "BatchParameters", "HttpParameters",
+    "RedshiftDataParameters", "SageMakerPipelineParameters", "AppSyncParameters",
+}  # fmt: skip
 
 
-class EventBridge:
-    """Rules and targets. Custom buses and schedules answer a clear error."""
+class Rules:
+    """The rules of all buses, by ARN. *services* are those whose resources can be targets."""
 
     def __init__(
-        self,
-        *,
-        deliver: Mapping[str, Deliver],
-        send_to_dlq: Deliver,
-        clock: Clock,
-        measure: Callable[[str, str, float], None],
-        emit: Callable[..., None],
+        self, *, buses: EventBuses, schedules: Schedules, services: set[str], now: Callable[[], float]
     ) -> None:
-        self._deliver, self._send_to_dlq, self._clock, self._emit = deliver, send_to_dlq, clock, emit
-        self._measure = measure
-        self._rules: dict[str, dict[str, Any]] = {}
-        self._deliveries: dict[asyncio.Task[None], dict[str, Any]] = {}
-
-    def description(self) -> dict[str, int]:
-        """Count the rules, the enabled ones, their targets and the deliveries under way, for the health page."""
-        rules = self._rules.values()
-        return {
-            "rules": len(rules),
-            "enabled": sum(rule["State"] != "DISABLED" for rule in rules),
-            "targets": sum(len(rule["targets"]) for rule in rules),
-            "delivering": len(self._deliveries),
-        }
-
-    def picture(self) -> Picture:
-        """Draw the rules and their targets."""
-        drawn: Picture = []
-        for arn, rule in self._rules.items():
-            problem = "it is disabled" if rule["State"] == "DISABLED" else "" if rule["targets"] else "it has no target"
-            drawn.append(Part(arn, "EventBridge rule", rule["Name"], {}, problem))
-            drawn += [Arrow(arn, target["Arn"], "target") for target in rule["targets"].values()]
-        return drawn
+        self._buses, self._schedules, self._services, self._now = buses, schedules, services, now
+        self.all: dict[str, dict[str, Any]] = {}
+        self._patterns: dict[str, Pattern] = {}
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -75,254 +41,202 @@ class EventBridge:
         return {
             "PutRule": self.put_rule,
             "DeleteRule": self.delete_rule,
-            "DescribeRule": lambda call: _shown(self._of(call)),
+            "DescribeRule": lambda call: {**_shown(self._of(call)), "CreatedBy": ACCOUNT_ID},
             "ListRules": self.list_rules,
-            "EnableRule": lambda call: self._of(call).update(State="ENABLED"),
-            "DisableRule": lambda call: self._of(call).update(State="DISABLED"),
+            "EnableRule": lambda call: self._set_state(call, "ENABLED"),
+            "DisableRule": lambda call: self._set_state(call, "DISABLED"),
             "PutTargets": self.put_targets,
             "RemoveTargets": self.remove_targets,
-            "ListTargetsByRule": self.list_targets_by_rule,
+            "ListTargetsByRule": lambda call: page(list(self._of(call)["targets"].values()), call, "Targets"),
             "ListRuleNamesByTarget": self.list_rule_names_by_target,
-            "PutEvents": self.put_events,
-            "TestEventPattern": self.test_event_pattern,
-            "ListEventBuses": lambda call: {"EventBuses": [_bus(call)]},
-            "DescribeEventBus": _bus,
-            "TagResource": self.tag_resource,
-            "ListTagsForResource": lambda call: {"Tags": self._rules[call.params["ResourceARN"]]["tags"]},
+            "DeleteEventBus": self.delete_event_bus,
         }
 
+    # --- Rules --------------------------------------------------------------------------------------------------------
+
     def put_rule(self, call: ApiCall) -> dict[str, Any]:
-        """Create or replace a rule; its targets stay."""
-        params, name = call.params, str(call.params.get("Name") or "")
-        _only_default_bus(params)
-        if params.get("ScheduleExpression"):
-            raise AwsError("ValidationException", "The local cloud does not support ScheduleExpression yet.")
-        if not params.get("EventPattern"):
-            raise AwsError("ValidationException", "Parameter(s) EventPattern or ScheduleExpression must be specified.")
-        pattern = _compiled(params["EventPattern"])
-        arn = f"arn:aws:events:{call.region}:{ACCOUNT_ID}:rule/{name}"
-        kept = self._rules.get(arn, {"targets": {}, "tags": []})
-        self._rules[arn] = {
-            "Name": name,
+        """Create a rule, or replace one; its targets and tags stay."""
+        params, bus = call.params, self._buses.of(call.params.get("EventBusName"), call.region)
+        if not params.get("EventPattern") and not params.get("ScheduleExpression"):
+            raise _invalid("Parameter(s) EventPattern or ScheduleExpression must be specified.")
+        if params.get("ScheduleExpression") and bus["Name"] != DEFAULT:
+            raise _invalid("ScheduleExpression is supported only on the default event bus.")
+        arn = _rule_arn(bus, params["Name"])
+        if arn not in self.all and sum(1 for _ in self._on(bus["Arn"])) >= MOST_RULES:
+            raise _limit_exceeded()
+        tags = {tag["Key"]: tag["Value"] for tag in params.get("Tags") or []}
+        kept = self.all.get(arn, {"targets": {}, "tags": tags})
+        rule = {
+            "Name": params["Name"],
             "Arn": arn,
-            "EventPattern": params["EventPattern"],
+            **{name: params[name] for name in GIVEN if params.get(name)},
             "State": params.get("State") or "ENABLED",
-            "Description": params.get("Description"),
-            "EventBusName": "default",
-            "region": call.region,
-            "pattern": pattern,
+            "EventBusName": bus["Name"],
+            "bus": bus["Arn"],
+            "put_at": self._now(),
             "targets": kept["targets"],
-            "tags": list(params.get("Tags") or kept["tags"]),
+            "tags": kept["tags"],
         }
+        self._take(rule)
         return {"RuleArn": arn}
+
+    def _take(self, rule: dict[str, Any]) -> None:
+        pattern = compiled(rule["EventPattern"]) if rule.get("EventPattern") else None
+        if rule.get("ScheduleExpression"):
+            try:
+                next_run(rule["ScheduleExpression"], rule["put_at"])
+            except InvalidSchedule:
+                raise _invalid("Parameter ScheduleExpression is not valid.") from None
+        self.all[rule["Arn"]] = rule
+        self._patterns.pop(rule["Arn"], None)
+        if pattern:
+            self._patterns[rule["Arn"]] = pattern
+        self._schedule(rule)
+
+    def _schedule(self, rule: dict[str, Any]) -> None:
+        if rule.get("ScheduleExpression") and rule["State"] != "DISABLED":
+            self._schedules.put(rule["Arn"], next_run(rule["ScheduleExpression"], rule["put_at"]))
+        else:
+            self._schedules.remove(rule["Arn"])
+
+    def _set_state(self, call: ApiCall, state: str) -> None:
+        rule = self._of(call)
+        rule["State"] = state
+        self._schedule(rule)
 
     def delete_rule(self, call: ApiCall) -> None:
         """Delete a rule without targets; one that is not there is deleted already."""
-        arn = _arn(call)
-        if self._rules.get(arn, {}).get("targets"):
-            raise AwsError("ValidationException", "Rule can't be deleted since it has targets.")
-        self._rules.pop(arn, None)
+        bus = self._buses.of(call.params.get("EventBusName"), call.region)
+        arn = _rule_arn(bus, call.params["Name"])
+        if self.all.get(arn, {}).get("targets"):
+            raise _invalid("Rule can't be deleted since it has targets.")
+        self._forget(arn)
+
+    def _forget(self, arn: str) -> None:
+        self.all.pop(arn, None)
+        self._patterns.pop(arn, None)
+        self._schedules.remove(arn)
+
+    def delete_event_bus(self, call: ApiCall) -> None:
+        """Delete a bus without rules."""
+        bus = self._buses.of(call.params["Name"], call.region)
+        if bus["Name"] == DEFAULT:
+            raise _invalid("Cannot delete event bus default.")
+        if any(self._on(bus["Arn"])):
+            raise _invalid("Event bus can't be deleted since it has rules.")
+        del self._buses.all[bus["Arn"]]
 
     def list_rules(self, call: ApiCall) -> dict[str, Any]:
-        """List rules by name prefix."""
-        prefix = call.params.get("NamePrefix") or ""
-        return {
-            "Rules": [
-                _shown(r) for r in self._rules.values() if r["region"] == call.region and r["Name"].startswith(prefix)
-            ]
-        }
+        """List the rules of a bus by name prefix."""
+        bus, prefix = self._buses.of(call.params.get("EventBusName"), call.region), call.params.get("NamePrefix") or ""
+        found = [_shown(rule) for rule in self._on(bus["Arn"]) if rule["Name"].startswith(prefix)]
+        return page(sorted(found, key=lambda rule: rule["Name"]), call, "Rules")
+
+    def list_rule_names_by_target(self, call: ApiCall) -> dict[str, Any]:
+        """List the rules of a bus that have a target."""
+        wanted, bus = call.params["TargetArn"], self._buses.of(call.params.get("EventBusName"), call.region)
+        names = [r["Name"] for r in self._on(bus["Arn"]) if any(t["Arn"] == wanted for t in r["targets"].values())]
+        return page(sorted(names), call, "RuleNames")
+
+    # --- Targets ------------------------------------------------------------------------------------------------------
 
     def put_targets(self, call: ApiCall) -> dict[str, Any]:
-        """Add or replace targets; what is wrong with single ones is told in FailedEntries."""
-        rule, failed = self._of(call), []
-        targets = call.params.get("Targets") or []
+        """Add or replace targets."""
+        rule, targets = self._of(call), call.params["Targets"]
         for target in targets:
-            check_target(target)
+            self._check_target(target)
         if len(set(rule["targets"]) | {target["Id"] for target in targets}) > MOST_TARGETS:
-            raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
-        for target in targets:
-            service = str(target.get("Arn", "")).split(":")[2:3]
-            if not service or service[0] not in self._deliver:
-                known = ", ".join(sorted(self._deliver))
-                text = f"The local cloud delivers to {known}; the target's Arn was {target.get('Arn')!r}."
-                failed.append({"TargetId": target["Id"], "ErrorCode": "ValidationException", "ErrorMessage": text})
-            else:
-                rule["targets"][target["Id"]] = dict(target)
-        return {"FailedEntryCount": len(failed), "FailedEntries": failed}
+            raise _limit_exceeded()
+        rule["targets"] |= {target["Id"]: dict(target) for target in targets}
+        return {"FailedEntryCount": 0, "FailedEntries": []}
+
+    def _check_target(self, target: dict[str, Any]) -> None:
+        check_input(target)
+        arn, id_ = target["Arn"], target["Id"]
+        parts = arn.split(":")
+        if parts[0] != "arn" or len(parts) < (7 if parts[2:3] == ["logs"] else 6):
+            raise _invalid(f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.")
+        if parts[2] not in self._services:
+            known = ", ".join(sorted(self._services))
+            raise _invalid(f"The local cloud delivers to {known} only; the Arn of target {id_} is {arn}.")
+        if unknown := sorted(UNSUPPORTED & set(target)):
+            raise _invalid(f"The local cloud does not support {unknown[0]}, which target {id_} has.")
+        if arn.startswith("arn:aws:sqs:") and arn.endswith(".fifo") and not target.get("SqsParameters"):
+            raise _invalid(f"Parameter(s) SqsParameters must be specified for target: {id_}.")
+        dlq = (target.get("DeadLetterConfig") or {}).get("Arn")
+        if dlq and (dlq.split(":")[2:3] != ["sqs"] or dlq.endswith(".fifo")):
+            raise _invalid(f"Only a standard SQS queue can be the dead-letter queue of target {id_}, not {dlq}.")
 
     def remove_targets(self, call: ApiCall) -> dict[str, Any]:
         """Remove targets by id."""
         rule = self._of(call)
-        for one in call.params.get("Ids") or []:
+        for one in call.params["Ids"]:
             rule["targets"].pop(one, None)
         return {"FailedEntryCount": 0, "FailedEntries": []}
 
-    def list_targets_by_rule(self, call: ApiCall) -> dict[str, Any]:
-        """List the targets of a rule."""
-        return {"Targets": list(self._of(call)["targets"].values())}
+    # --- Look-up ------------------------------------------------------------------------------------------------------
 
-    def list_rule_names_by_target(self, call: ApiCall) -> dict[str, Any]:
-        """List the rules that have a target."""
-        wanted = call.params.get("TargetArn")
-        return {
-            "RuleNames": [
-                r["Name"] for r in self._rules.values() if any(t["Arn"] == wanted for t in r["targets"].values())
-            ]
-        }
-
-    async def put_events(self, call: ApiCall) -> dict[str, Any]:
-        """Take up to ten events of an application."""
-        entries = call.params.get("Entries") or []
-        if not 1 <= len(entries) <= 10:
-            raise AwsError("ValidationException", "1 validation error detected: Entries must have 1 to 10 members.")
-        if sum(len(json.dumps(entry, default=str)) for entry in entries) > LARGEST_PUT:
-            raise AwsError("ValidationException", "Total size of the entries in the request is over the limit.")
-        answers = [self._put_event(entry, call) for entry in entries]
-        return {"FailedEntryCount": sum("ErrorCode" in one for one in answers), "Entries": answers}
-
-    def _put_event(self, entry: dict[str, Any], call: ApiCall) -> dict[str, str]:
-        for name in ("Source", "DetailType", "Detail"):
-            if not entry.get(name):
-                return {
-                    "ErrorCode": "InvalidArgument",
-                    "ErrorMessage": f"Parameter {name} is not valid. Reason: {name} is a required argument.",
-                }
-        try:
-            detail = json.loads(entry["Detail"])
-        except ValueError:
-            detail = None
-        if not isinstance(detail, dict):
-            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-        event = {
-            "version": "0",
-            "id": str(uuid.uuid4()),
-            "detail-type": entry["DetailType"],
-            "source": entry["Source"],
-            "account": ACCOUNT_ID,
-            "time": f"{datetime.fromtimestamp(self._clock.now(), UTC):%Y-%m-%dT%H:%M:%SZ}",
-            "region": call.region,
-            "resources": entry.get("Resources") or [],
-            "detail": detail,
-        }
-        self._match(event)
-        return {"EventId": event["id"]}
-
-    def test_event_pattern(self, call: ApiCall) -> dict[str, Any]:
-        """Tell whether an event matches a pattern."""
-        try:
-            event = json.loads(call.params.get("Event") or "")
-        except ValueError:
-            event = None
-        required = {"id", "account", "source", "time", "region", "resources", "detail-type"}
-        if not isinstance(event, dict) or not required <= event.keys():
-            raise AwsError(
-                "InvalidEventPatternException",
-                f"Parameter Event is not valid. It needs: {', '.join(sorted(required))}.",
-            )
-        return {"Result": _compiled(call.params.get("EventPattern") or "").matches(event)}
-
-    def tag_resource(self, call: ApiCall) -> None:
-        """Add tags to a rule."""
-        rule = self._rules[call.params["ResourceARN"]]
-        given = {tag["Key"]: tag for tag in call.params.get("Tags") or []}
-        rule["tags"] = [tag for tag in rule["tags"] if tag["Key"] not in given] + list(given.values())
-
-    # --- Delivery -----------------------------------------------------------------------------------------------------
-
-    async def put_service_event(self, event: dict[str, Any]) -> None:
-        """Take an event of an AWS service; read-only calls reach only rules that ask for them."""
-        self._match(
-            event,
-            read_only=bool(event["detail"].get("readOnly"))
-            and event["detail"]["eventName"].startswith(("Get", "List", "Describe")),
-        )
-
-    def _match(self, event: dict[str, Any], *, read_only: bool = False) -> None:
-        for rule in self._rules.values():
-            state = rule["State"]
+    def matching(self, bus_arn: str, event: dict[str, Any], *, read_only: bool) -> Iterator[dict[str, Any]]:
+        """Yield the enabled rules of a bus that match an event."""
+        for rule in self._on(bus_arn):
+            state, pattern = rule["State"], self._patterns.get(rule["Arn"])
             wanted = state == "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS" or (state == "ENABLED" and not read_only)
-            if wanted and rule["region"] == event["region"] and rule["pattern"].matches(event):
-                self._measure(rule["Arn"], "MatchedEvents", 1.0)
-                self._measure(rule["Arn"], "TriggeredRules", 1.0)
-                for target in rule["targets"].values():
-                    self._begin({"rule_arn": rule["Arn"], "target": dict(target), "event": event})
+            if wanted and pattern and pattern.matches(event):
+                yield rule
 
-    def _begin(self, delivery: dict[str, Any]) -> None:
-        task = asyncio.create_task(self._send(**delivery))
-        self._deliveries[task] = delivery
-        task.add_done_callback(lambda done: self._deliveries.pop(done, None))
-
-    async def _send(self, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
-        text, policy = target_input(target, event, rule_arn), target.get("RetryPolicy") or {}
-        most = policy.get("MaximumRetryAttempts", 185)
-        deadline = self._clock.now() + self._clock.scaled(policy.get("MaximumEventAgeInSeconds", 86_400))
-        for attempt in range(most + 1):
-            try:
-                await self._deliver[target["Arn"].split(":")[2]](target["Arn"], text, rule_arn=rule_arn)
-                self._measure(rule_arn, "Invocations", 1.0)
-                self._emit("event delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"])
-                return
-            except AwsError as error:
-                failure = error
-            if failure.code in FINAL_CODES or self._clock.now() > deadline:
-                break
-            await asyncio.sleep(self._clock.scaled(min(600.0, 2.0**attempt) * (1 + random.random())))
-        self._measure(rule_arn, "Invocations", 1.0)
-        self._measure(rule_arn, "FailedInvocations", 1.0)
-        self._emit("not delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"], error=failure.message)
-        if dlq := (target.get("DeadLetterConfig") or {}).get("Arn"):
-            values = {
-                "RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": failure.code,
-                "ERROR_MESSAGE": failure.message,
-            }  # fmt: skip
-            attributes = {name: {"DataType": "String", "StringValue": value or "-"} for name, value in values.items()}
-            await self._send_to_dlq(dlq, text, attributes)
-            self._measure(rule_arn, "InvocationsSentToDlq", 1.0)
+    def _on(self, bus_arn: str) -> Iterator[dict[str, Any]]:
+        return (rule for rule in self.all.values() if rule["bus"] == bus_arn)
 
     def _of(self, call: ApiCall) -> dict[str, Any]:
-        arn = _arn(call)
-        if arn not in self._rules:
-            raise AwsError(
-                "ResourceNotFoundException", f"Rule {arn.rpartition('/')[2]} does not exist on EventBus default."
-            )
-        return self._rules[arn]
+        bus = self._buses.of(call.params.get("EventBusName"), call.region)
+        return self.by_arn(_rule_arn(bus, call.params.get("Name") or call.params["Rule"]))
 
-    def snapshot(self) -> dict[str, Any]:
-        """Return the rules and the deliveries under way, as plain data."""
-        rules = [{key: value for key, value in rule.items() if key != "pattern"} for rule in self._rules.values()]
-        return {"rules": deepcopy(rules), "deliveries": list(self._deliveries.values())}
+    def by_arn(self, arn: str) -> dict[str, Any]:
+        """Return a rule.
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a snapshot; a delivery that was under way begins again."""
-        rules = deepcopy(state["rules"])
-        self._rules = {rule["Arn"]: {**rule, "pattern": compile_pattern(rule["EventPattern"])} for rule in rules}
-        for delivery in state["deliveries"]:
-            self._begin(delivery)
+        Raises:
+            AwsError: ``ResourceNotFoundException``.
+        """
+        if arn not in self.all:
+            bus, _, name = arn.partition("/")[2].rpartition("/")
+            text = f"Rule {name} does not exist on EventBus {bus or DEFAULT}."
+            raise AwsError("ResourceNotFoundException", text)
+        return self.all[arn]
 
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return the rules with their targets, as plain data."""
+        return deepcopy(list(self.all.values()))
 
-def _arn(call: ApiCall) -> str:
-    _only_default_bus(call.params)
-    return f"arn:aws:events:{call.region}:{ACCOUNT_ID}:rule/{call.params.get('Name') or call.params.get('Rule')}"
-
-
-def _only_default_bus(params: dict[str, Any]) -> None:
-    bus = params.get("EventBusName") or "default"
-    if bus.rpartition("/")[2] != "default":
-        raise AwsError(
-            "ResourceNotFoundException", f"Event bus {bus} does not exist: the local cloud has the default bus only."
-        )
+    def restore(self, state: list[dict[str, Any]]) -> None:
+        """Take over what :meth:`snapshot` returned; what was due meanwhile is not made up for."""
+        for rule in deepcopy(state):
+            self._take(rule)
 
 
-def _compiled(pattern: str) -> Any:
+def compiled(pattern: str) -> Pattern:
+    """Compile the event pattern of a call.
+
+    Raises:
+        AwsError: ``InvalidEventPatternException``.
+    """
     try:
         return compile_pattern(pattern)
     except InvalidPattern as error:
         raise AwsError("InvalidEventPatternException", f"Event pattern is not valid. Reason: {error}") from None
 
 
+def _rule_arn(bus: dict[str, Any], name: str) -> str:
+    path = name if bus["Name"] == DEFAULT else f"{bus['Name']}/{name}"
+    return f"{bus['Arn'].rpartition(':')[0]}:rule/{path}"
+
+
+def _limit_exceeded() -> AwsError:
+    return AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
+
+
+def _invalid(message: str) -> AwsError:
+    return AwsError("ValidationException", message)
+
+
 def _shown(rule: dict[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in rule.items() if key[0].isupper() and value is not None}
-
-
-def _bus(call: ApiCall) -> dict[str, Any]:
-    return {"Name": "default", "Arn": f"arn:aws:events:{call.region}:{ACCOUNT_ID}:event-bus/default"}
+    return {key: value for key, value in rule.items() if key[0].isupper()}

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import time
 from typing import Any
 
+from labkit.local.api_call import AwsError
 from labkit.local.moto_app.app import MotoApp, backend
 
 
@@ -16,6 +20,29 @@ class Logs:
     async def put_log_events(self, region: str, group: str, stream: str, events: list[tuple[int, str]]) -> None:
         """Append *events*, pairs of epoch milliseconds and message; make the group and the stream where missing."""
         await self._moto.run(_put_log_events, region, group, stream, events)
+
+    async def put_log_event(self, region: str, group: str, stream: str, message: str) -> None:
+        """Append one event of now."""
+        await self.put_log_events(region, group, stream, [(int(time.time() * 1000), message)])
+
+    async def resource_policies(self, region: str, group: str) -> list[dict[str, Any]]:
+        """Return the policies of CloudWatch Logs that let services write.
+
+        Raises:
+            AwsError: ``ResourceNotFoundException``: there is no such group.
+        """
+        return await self._moto.run(_resource_policies, region, group)
+
+
+def _resource_policies(region: str, group: str) -> list[dict[str, Any]]:
+    logs: Any = backend("logs", region)
+    if group not in logs.groups:
+        raise AwsError("ResourceNotFoundException", f"The specified log group does not exist: {group}")
+    documents = []
+    for policy in logs.describe_resource_policies():
+        with contextlib.suppress(ValueError):  # moto takes any text
+            documents.append(json.loads(policy.policy_document))
+    return [document for document in documents if isinstance(document, dict)]
 
 
 def _put_log_events(region: str, group: str, stream: str, events: list[tuple[int, str]]) -> None:

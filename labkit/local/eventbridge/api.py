@@ -1,0 +1,181 @@
+"""Amazon EventBridge: events of applications, of AWS services and of schedules, matched by rules and sent to targets.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.clock import Clock
+from labkit.local.eventbridge.delivery import Deliver, Deliveries
+from labkit.local.eventbridge.event_buses import EventBuses, bus_arn
+from labkit.local.eventbridge.put_events import check_size, event_of, parse_object
+from labkit.local.eventbridge.rules import Rules, compiled
+from labkit.local.eventbridge.schedules import Schedules
+from labkit.local.picture import Arrow, Part, Picture
+
+REQUIRED_IN_EVENT = {"id", "account", "source", "time", "region", "resources", "detail-type"}
+
+
+class EventBridge:
+    """Buses, rules, targets and schedules. Archives, replays, API destinations and pipes answer a clear error."""
+
+    def __init__(
+        self,
+        *,
+        deliver: Mapping[str, Deliver],
+        to_dlq: Deliver,
+        check: Callable[[ApiCall], None],
+        clock: Clock,
+        measure: Callable[[str, str, float], None],
+        emit: Callable[..., None],
+    ) -> None:
+        self._by_service, self._check, self._clock, self._measure = deliver, check, clock, measure
+        self._buses = EventBuses(now=clock.now)
+        self._schedules = Schedules(now=clock.now, fire=self._run_scheduled)
+        self._rules = Rules(buses=self._buses, schedules=self._schedules, services=set(deliver), now=clock.now)
+        self._deliveries = Deliveries(deliver=self._deliver, to_dlq=to_dlq, clock=clock, measure=measure, emit=emit)
+        self.close = self._schedules.close
+
+    def description(self) -> dict[str, int]:
+        """Count the rules, the enabled ones, their targets and the deliveries under way, for the health page."""
+        rules = self._rules.all.values()
+        return {
+            "rules": len(rules),
+            "enabled": sum(rule["State"] != "DISABLED" for rule in rules),
+            "targets": sum(len(rule["targets"]) for rule in rules),
+            "delivering": len(self._deliveries),
+        }
+
+    def picture(self) -> Picture:
+        """Draw the rules and their targets."""
+        drawn: Picture = []
+        for arn, rule in self._rules.all.items():
+            problem = "it is disabled" if rule["State"] == "DISABLED" else "" if rule["targets"] else "it has no target"
+            drawn.append(Part(arn, "EventBridge rule", rule["Name"], {}, problem))
+            drawn += [Arrow(arn, target["Arn"], "target") for target in rule["targets"].values()]
+        return drawn
+
+    @property
+    def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
+        """The operations of the API; each checks first what the service's model says of its parameters."""
+        operations = {
+            **self._buses.operations,
+            **self._rules.operations,
+            "PutEvents": self.put_events,
+            "TestEventPattern": self.test_event_pattern,
+            "TagResource": self.tag_resource,
+            "UntagResource": self.untag_resource,
+            "ListTagsForResource": self.list_tags_for_resource,
+        }
+        return {name: self._checked(operation) for name, operation in operations.items()}
+
+    def _checked(self, operation: Callable[[ApiCall], Any]) -> Callable[[ApiCall], Any]:
+        def checked(call: ApiCall) -> Any:
+            self._check(call)
+            return operation(call)
+
+        return checked
+
+    # --- Events -------------------------------------------------------------------------------------------------------
+
+    def put_events(self, call: ApiCall) -> dict[str, Any]:
+        """Take up to ten events of an application, and tell of each whether it was taken."""
+        check_size(call.params["Entries"])
+        answers = [self._put_event(entry, call) for entry in call.params["Entries"]]
+        return {"FailedEntryCount": sum("ErrorCode" in one for one in answers), "Entries": answers}
+
+    def _put_event(self, entry: dict[str, Any], call: ApiCall) -> dict[str, str]:
+        try:
+            event = event_of(entry, call.region, self._clock.now())
+        except AwsError as error:
+            return {"ErrorCode": error.code, "ErrorMessage": error.message}
+        self._match(bus_arn(entry.get("EventBusName"), call.region), event)  # a bus that is not there has no rules
+        return {"EventId": event["id"]}
+
+    async def put_service_event(self, event: dict[str, Any]) -> None:
+        """Take an event of an AWS service; management events that only read reach only rules that ask for them."""
+        detail = event["detail"]
+        read_only = bool(detail.get("managementEvent") and detail.get("readOnly"))
+        read_only = read_only and detail["eventName"].startswith(("Get", "List", "Describe"))
+        self._match(bus_arn(None, event["region"]), event, read_only=read_only)
+
+    def _match(self, bus: str, event: dict[str, Any], *, read_only: bool = False) -> None:
+        for rule in list(self._rules.matching(bus, event, read_only=read_only)):
+            self._measure(rule["Arn"], "MatchedEvents", 1.0)
+            self._trigger(rule, event)
+
+    def _trigger(self, rule: dict[str, Any], event: dict[str, Any]) -> None:
+        self._measure(rule["Arn"], "TriggeredRules", 1.0)
+        for target in rule["targets"].values():
+            self._deliveries.begin(rule_arn=rule["Arn"], target=dict(target), event=event)
+
+    async def _deliver(self, target: dict[str, Any], message: str, *, rule_arn: str) -> None:
+        await self._by_service[target["Arn"].split(":")[2]](target, message, rule_arn=rule_arn)
+
+    def _run_scheduled(self, rule_arn: str, due: float) -> None:
+        self._trigger(
+            self._rules.by_arn(rule_arn),
+            {
+                "version": "0",
+                "id": str(uuid.uuid4()),
+                "detail-type": "Scheduled Event",
+                "source": "aws.events",
+                "account": ACCOUNT_ID,
+                "time": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}",
+                "region": rule_arn.split(":")[3],
+                "resources": [rule_arn],
+                "detail": {},
+            },
+        )
+
+    def test_event_pattern(self, call: ApiCall) -> dict[str, Any]:
+        """Tell whether an event matches a pattern."""
+        pattern = compiled(call.params["EventPattern"])
+        invalid = AwsError("ValidationException", "Parameter Event is not valid.")
+        event = parse_object(call.params["Event"], lambda: invalid)
+        if not event.keys() >= REQUIRED_IN_EVENT:
+            raise invalid
+        return {"Result": pattern.matches(event)}
+
+    # --- Tags ---------------------------------------------------------------------------------------------------------
+
+    def tag_resource(self, call: ApiCall) -> None:
+        """Add tags to a rule or a bus."""
+        self._tags(call).update({tag["Key"]: tag["Value"] for tag in call.params["Tags"]})
+
+    def untag_resource(self, call: ApiCall) -> None:
+        """Remove tags by their keys."""
+        for key in call.params["TagKeys"]:
+            self._tags(call).pop(key, None)
+
+    def list_tags_for_resource(self, call: ApiCall) -> dict[str, Any]:
+        """Return the tags of a rule or a bus."""
+        return {"Tags": [{"Key": key, "Value": value} for key, value in self._tags(call).items()]}
+
+    def _tags(self, call: ApiCall) -> dict[str, str]:
+        arn = str(call.params["ResourceARN"])
+        owner = self._buses.of(arn, call.region) if ":event-bus/" in arn else self._rules.by_arn(arn)
+        tags: dict[str, str] = owner["tags"]
+        return tags
+
+    # --- State --------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return buses, rules and the deliveries under way, as plain data."""
+        return {
+            "buses": self._buses.snapshot(),
+            "rules": self._rules.snapshot(),
+            "deliveries": self._deliveries.snapshot(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot; a delivery that was under way begins again."""
+        self._buses.restore(state["buses"])
+        self._rules.restore(state["rules"])
+        self._deliveries.restore(state["deliveries"])

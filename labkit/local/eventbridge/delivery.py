@@ -1,0 +1,117 @@
+"""The way of an event to a target of a rule: tried again and again, and at last laid into a dead-letter queue.
+
+https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-rule-event-delivery.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from labkit.local.api_call import AwsError
+from labkit.local.clock import Clock
+from labkit.local.eventbridge.input_transformer import compact, target_input
+
+Deliver = Callable[..., Awaitable[None]]
+FINAL_CODES = {
+    "AuthorizationError",
+    "AccessDenied",
+    "AccessDeniedException",
+    "NotFound",
+    "ResourceNotFoundException",
+    "AWS.SimpleQueueService.NonExistentQueue",
+    "ValidationException",
+}
+MOST_ATTEMPTS, OLDEST_EVENT, LONGEST_PAUSE = 185, 86_400, 600.0
+
+
+class Deliveries:
+    """Every delivery under way; *deliver* brings a text to a target, *to_dlq* one with attributes to a queue."""
+
+    def __init__(
+        self,
+        *,
+        deliver: Deliver,
+        to_dlq: Deliver,
+        clock: Clock,
+        measure: Callable[[str, str, float], None],
+        emit: Callable[..., None],
+    ) -> None:
+        self._deliver, self._to_dlq = deliver, to_dlq
+        self._clock, self._measure, self._emit = clock, measure, emit
+        self._under_way: dict[asyncio.Task[None], dict[str, Any]] = {}
+
+    def __len__(self) -> int:
+        """Count the deliveries under way."""
+        return len(self._under_way)
+
+    def begin(self, *, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
+        """Bring an event to a target of a rule."""
+        task = asyncio.create_task(self._send(rule_arn, target, event))
+        self._under_way[task] = {"rule_arn": rule_arn, "target": target, "event": event}
+        task.add_done_callback(lambda done: self._under_way.pop(done, None))
+
+    async def _send(self, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
+        policy, started, retries = target.get("RetryPolicy") or {}, self._clock.now(), 0
+        oldest = self._clock.scaled(policy.get("MaximumEventAgeInSeconds", OLDEST_EVENT))
+        while True:
+            try:
+                await self._deliver(target, target_input(target, event, rule_arn), rule_arn=rule_arn)
+                self._measure(rule_arn, "Invocations", 1.0)
+                self._emit("event delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"])
+                return
+            except AwsError as error:
+                failure = error
+            pause = self._clock.scaled(min(LONGEST_PAUSE, 2.0**retries) * (1 + random.random()))
+            exhausted = ""
+            if retries >= policy.get("MaximumRetryAttempts", MOST_ATTEMPTS):
+                exhausted = "MaximumRetryAttempts"
+            elif self._clock.now() + pause - started > oldest:
+                exhausted = "MaximumEventAgeInSeconds"
+            if failure.code in FINAL_CODES or exhausted:
+                break
+            await asyncio.sleep(pause)
+            retries += 1
+            self._measure(rule_arn, "RetryInvocationAttempts", 1.0)
+        exhausted = "" if failure.code in FINAL_CODES else exhausted
+        await self._give_up(rule_arn, target, event, failure=failure, retries=retries, exhausted=exhausted)
+
+    async def _give_up(
+        self,
+        rule_arn: str,
+        target: dict[str, Any],
+        event: dict[str, Any],
+        *,
+        failure: AwsError,
+        retries: int,
+        exhausted: str,
+    ) -> None:
+        """Lay the event, as it was before any transformation, into the target's dead-letter queue."""
+        self._measure(rule_arn, "Invocations", 1.0)
+        self._measure(rule_arn, "FailedInvocations", 1.0)
+        self._emit("not delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"], error=failure.message)
+        dlq = (target.get("DeadLetterConfig") or {}).get("Arn")
+        if not dlq:
+            return
+        values = {
+            "RULE_ARN": rule_arn, "TARGET_ARN": target["Arn"], "ERROR_CODE": failure.code,
+            "ERROR_MESSAGE": failure.message, "RETRY_ATTEMPTS": str(retries), "EXHAUSTED_RETRY_CONDITION": exhausted,
+        }  # fmt: skip
+        attributes = {name: {"DataType": "String", "StringValue": value} for name, value in values.items() if value}
+        try:
+            await self._to_dlq(dlq, compact(event), attributes, rule_arn=rule_arn)
+            self._measure(rule_arn, "InvocationsSentToDlq", 1.0)
+        except AwsError as error:
+            self._measure(rule_arn, "InvocationsFailedToBeSentToDlq", 1.0)
+            self._emit("event lost", rule=rule_arn.rpartition("/")[2], target=dlq, error=error.message)
+
+    def snapshot(self) -> list[dict[str, Any]]:
+        """Return the deliveries under way, as plain data."""
+        return list(self._under_way.values())
+
+    def restore(self, state: list[dict[str, Any]]) -> None:
+        """Begin each delivery again."""
+        for delivery in state:
+            self.begin(**delivery)

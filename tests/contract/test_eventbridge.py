@@ -10,7 +10,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from tests.contract.test_arrows import open_queue, received
+from tests.contract.test_arrows import allow, open_queue, received
 from tests.contract.test_pipeline import queue  # noqa: F401  fixture
 
 ACCOUNT = "123456789012"
@@ -315,6 +315,21 @@ def test_a_target_is_tried_as_often_as_its_retry_policy_says(client, events, que
     [message] = received(client, url)
     attributes = {name: one["StringValue"] for name, one in message["MessageAttributes"].items()}
     assert (attributes["EXHAUSTED_RETRY_CONDITION"], attributes["RETRY_ATTEMPTS"]) == ("MaximumRetryAttempts", "2")
+
+
+def test_a_fifo_queue_gets_the_events_of_a_rule_in_the_message_group_of_the_target(client, events, rule, unique):
+    """SqsParameters names the group; the queue deduplicates by content (API_SqsParameters)."""
+    sqs, name = client("sqs"), f"{unique('q')}.fifo"
+    arn = f"arn:aws:sqs:{PLACE}:{name}"
+    attributes = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    attributes["Policy"] = allow("events.amazonaws.com", "sqs:SendMessage", arn)
+    url = sqs.create_queue(QueueName=name, Attributes=attributes)["QueueUrl"]
+    events.put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": arn, "SqsParameters": {"MessageGroupId": "audit"}}])
+
+    events.put_events(Entries=[entry(rule)])
+
+    [message] = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5, MessageSystemAttributeNames=["All"])["Messages"]
+    assert (message["Attributes"]["MessageGroupId"], json.loads(message["Body"])["source"]) == ("audit", rule)
 
 
 def test_a_log_group_is_a_target_once_a_policy_lets_events_write(client, events, rule, unique, eventually):

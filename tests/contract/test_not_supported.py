@@ -118,7 +118,6 @@ def test_a_service_that_is_not_there_is_named_in_the_language_of_its_sdk(client,
 @pytest.mark.parametrize(
     ("service", "method", "arguments", "sentence"),
     [
-        ("sqs", "create_queue", {"QueueName": "x.fifo", "Attributes": {"FifoQueue": "true"}}, "no FIFO queues yet"),
         ("sns", "create_topic", {"Name": "x.fifo", "Attributes": {"FifoTopic": "true"}}, "standard topics only"),
         ("events", "list_archives", {}, "does not implement events:ListArchives"),
         ("events", "list_replays", {}, "does not implement events:ListReplays"),

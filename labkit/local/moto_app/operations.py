@@ -59,7 +59,6 @@ _REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
         "no metric would come of it": ("PutMetricFilter",),
         "the objects would come unseen by the rest of the cloud": ("CreateExportTask",),
         "most of the query language would be passed over; FilterLogEvents searches": ("StartQuery", "StartLiveTail"),
-        "nobody would ask the policy": ("PutResourcePolicy",),
     },
     "apigateway": {
         "the name would lead nowhere": ("CreateDomainName", "CreateBasePathMapping", "UpdateBasePathMapping"),

@@ -173,6 +173,10 @@ class Iam:
         """Whether the policies of a role allow an action."""
         return await self._decide(role_arn, action, resource) == "allow"
 
+    async def caller_can(self, caller: Caller, action: str, resource: str) -> bool:
+        """Whether a caller may do what is no API call, such as calling a method of a REST API."""
+        return caller.kind == "administrator" or await self.role_can(caller.role_arn, action, resource)
+
     async def _decide(self, role_arn: str, action: str, resource: str) -> Decision:
         """Decide by the policies of a role, and remember it: a function asks the same again and again."""
         question = (role_arn, action, resource)

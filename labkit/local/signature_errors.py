@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from labkit.local.api_call import AwsError
 
 QUERY_SERVICES = frozenset({"sts", "iam", "sns", "sqs", "monitoring", "cloudwatch", "cloudformation", "ec2"})
-REST_SERVICES = frozenset({"lambda", "apigateway"})
+REST_SERVICES = frozenset({"lambda", "apigateway", "execute-api"})
 S3_SKEW, OTHER_SKEW = 15 * 60, 5 * 60
 
 

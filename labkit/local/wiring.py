@@ -142,6 +142,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         clock=clock,
         emit=events.emit,
     )
+    identify = identifier(secret_of=iam.secret_of, caller_of=iam.caller_of, now=clock.now)
     api_gateway = ApiGateway(
         picture=rest_apis.picture,
         live=rest_apis.live,
@@ -149,6 +150,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         permits=functions.permits,
         role_can=iam.role_can,
         trusts=iam.trusts,
+        identify=identify,
+        caller_can=iam.caller_can,
         put_log_events=logs.put_log_events,
         emit=events.emit,
         now=clock.now,
@@ -304,7 +307,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
         },
-        identify=identifier(secret_of=iam.secret_of, caller_of=iam.caller_of, now=clock.now),
+        identify=identify,
         authorise=authorise,
         observers=[after, cloudtrail.record, live_map.observe],
         emit=events.emit,

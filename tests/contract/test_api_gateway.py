@@ -623,7 +623,7 @@ def test_what_the_local_cloud_does_not_do_it_refuses(api: Api, client: Callable[
     assert [
         error_of(
             lambda: gateway.put_method(
-                restApiId=api.id, resourceId=api.root, httpMethod="GET", authorizationType="AWS_IAM"
+                restApiId=api.id, resourceId=api.root, httpMethod="GET", authorizationType="COGNITO_USER_POOLS"
             )
         )[::2],
         error_of(lambda: gateway.create_authorizer(restApiId=api.id, name="a", type="COGNITO_USER_POOLS"))[::2],

@@ -6,12 +6,17 @@ The bodies of 401 and 403 are those of AWS Chalice's local mode, which AWS ships
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
-from tests.contract.test_api_gateway import Api, error_of, make_function
+from tests.contract.test_api_gateway import Api, error_of, function_arn, make_function  # noqa: F401  a fixture
 from tests.contract.test_api_gateway import api as api  # noqa: PLC0414  a fixture
 
 GUARD = """
@@ -212,3 +217,61 @@ def test_an_authorizer_is_checked_when_it_is_made_and_used(api: Api, guard: str)
     gateway.delete_method(restApiId=api.id, resourceId=resource, httpMethod="GET")
     delete()
     assert error_of(delete)[0] == "NotFoundException"
+
+
+def signed(
+    cloud: dict[str, Any], path: str, keys: dict[str, str], service: str = "execute-api"
+) -> tuple[int, dict[str, Any], str]:
+    """Send a GET that *keys* signed; return status, body and ``x-amzn-ErrorType``."""
+    url = f"{cloud['endpoint']}/_aws/execute-api/{path}"
+    request = AWSRequest("GET", url)
+    credentials = Credentials(keys["AccessKeyId"], keys["SecretAccessKey"], keys.get("SessionToken"))
+    SigV4Auth(credentials, service, "us-east-1").add_auth(request)
+    try:
+        answer = urllib.request.urlopen(urllib.request.Request(url, headers=dict(request.headers)), timeout=30)
+    except urllib.error.HTTPError as error:
+        answer = error
+    with answer:
+        return answer.status, json.loads(answer.read()), answer.headers["x-amzn-ErrorType"] or ""
+
+
+def test_a_method_with_iam_wants_a_signature_and_a_policy(
+    api: Api,
+    client: Callable[..., Any],
+    cloud: dict[str, Any],
+    unique: Callable[[str], str],
+    function_arn: str,  # noqa: F811
+):
+    """AWS docs: "Control access to a REST API with IAM permissions"; the caller is in the event's identity."""
+    api.proxy(api.resource("echo"), "GET", function_arn, authorizationType="AWS_IAM")
+    api.deploy()
+    iam, name, path = client("iam"), unique("Caller"), f"{api.id}/prod/echo"
+    anybody = {"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [anybody]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    keys = client("sts").assume_role(RoleArn=role, RoleSessionName="ada")["Credentials"]
+    root = {"AccessKeyId": cloud["access_key"], "SecretAccessKey": cloud["secret_key"]}
+
+    unsigned = api.call("GET", "/echo")
+    refused = signed(cloud, path, keys)
+    wrong = [
+        signed(cloud, path, {**root, "SecretAccessKey": "x"}), signed(cloud, path, {**root, "AccessKeyId": "AKIAX"}),
+        signed(cloud, path, root, service="lambda"),
+    ]  # fmt: skip
+    resource = f"arn:aws:execute-api:us-east-1:*:{api.id}/prod/GET/echo"
+    invoke = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": resource}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [invoke]})
+    iam.put_role_policy(RoleName=name, PolicyName="invoke", PolicyDocument=policy)
+    allowed = signed(cloud, path, keys)
+    identity = allowed[1]["requestContext"]["identity"]
+
+    assert (unsigned[0], json.loads(unsigned[1])) == (403, {"message": "Missing Authentication Token"})
+    user = f"arn:aws:sts::123456789012:assumed-role/{name}/ada"
+    told = f"User: {user} is not authorized to perform: execute-api:Invoke on resource: "
+    told += f"arn:aws:execute-api:us-east-1:********9012:{api.id}/prod/GET/echo"
+    assert refused == (403, {"Message": told}, "AccessDeniedException")
+    assert [(status, error) for status, _, error in wrong] == [
+        (403, "InvalidSignatureException"), (403, "UnrecognizedClientException"), (403, "InvalidSignatureException"),
+    ]  # fmt: skip
+    assert (allowed[0], identity["userArn"], identity["accessKey"]) == (200, user, keys["AccessKeyId"])
+    assert signed(cloud, path, root)[0] == 200

@@ -81,11 +81,15 @@ class World:
         async def trusts(role_arn: str, principal: str) -> bool:
             return self.trusted
 
+        def identify(request: HttpRequest, service: str) -> tuple[Caller, str, str]:
+            raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
+
         async def put_log_events(region: str, group: str, stream: str, events: list[tuple[int, str]]) -> None:
             pass
 
         gateway = ApiGateway(
             picture=picture, live=live, invoke=invoke, permits=permits, role_can=role_can, trusts=trusts,
+            identify=identify, caller_can=role_can,
             put_log_events=put_log_events, emit=lambda *_, **__: None, now=lambda: self.now,
         )  # fmt: skip
         asyncio.run(gateway.deployed("a1", "d1", "us-east-1"))
@@ -392,7 +396,7 @@ def test_mock_answers_by_selection_pattern_with_headers_and_a_body():
         {**lambda_method(), "methodIntegration": {"type": "HTTP_PROXY", "uri": "http://example.com"}},
         {**lambda_method(), "methodIntegration": None},
         lambda_method(integration={"httpMethod": "GET"}),
-        {**lambda_method(), "authorizationType": "AWS_IAM"},
+        {**lambda_method(), "authorizationType": "COGNITO_USER_POOLS"},
     ],
 )
 def test_what_is_set_up_wrongly_or_not_supported_is_500(method: dict[str, Any]):

@@ -70,6 +70,14 @@ def internal_server_error(reason: str, *, status: int = 500) -> GatewayError:
     )
 
 
+def missing_authentication_token(reason: str) -> GatewayError:
+    """The error for a request that is not signed, and for one that no method answers."""
+    return GatewayError(
+        "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", "MissingAuthenticationTokenException",
+        reason=reason,
+    )  # fmt: skip
+
+
 def gateway_response(error: GatewayError, configured: dict[str, Any], request: MethodRequest) -> HttpResponse:
     """Make the answer to *error*.
 

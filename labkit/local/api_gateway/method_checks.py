@@ -81,7 +81,7 @@ def new_method(params: Params, setup: Setup) -> None:
     _known_models((params.get("requestModels") or {}).values(), setup)
 
 
-AUTHORIZATION_TYPES = ("NONE", "CUSTOM")
+AUTHORIZATION_TYPES = ("NONE", "AWS_IAM", "CUSTOM")
 
 
 def supported_authorization(kind: str | None) -> None:
@@ -90,7 +90,7 @@ def supported_authorization(kind: str | None) -> None:
         raise AwsError(
             "NotImplemented",
             f"The local cloud does not implement the authorization type {kind} of API Gateway methods; it has "
-            f"{' and '.join(AUTHORIZATION_TYPES)}.",
+            f"{', '.join(AUTHORIZATION_TYPES)}.",
             501,
         )
 

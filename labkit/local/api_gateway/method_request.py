@@ -37,6 +37,7 @@ class MethodRequest:
     api_key: dict[str, Any] | None = None
     usage_identifier_key: str = ""
     authorizer: dict[str, Any] | None = None
+    iam_identity: dict[str, Any] = field(default_factory=dict)
     error: GatewayError | None = None
     log: list[str] = field(default_factory=list)
     query: list[tuple[str, str]] = field(init=False)
@@ -100,6 +101,7 @@ class MethodRequest:
         )  # fmt: skip
         identity: dict[str, Any] = dict.fromkeys(names)
         identity |= {"sourceIp": self.http.source_ip, "userAgent": self.headers.get("user-agent") or None}
+        identity |= self.iam_identity
         if self.api_key:
             identity |= {"apiKey": self.api_key["value"], "apiKeyId": self.api_key["id"]}
         return identity

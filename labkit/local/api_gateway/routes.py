@@ -17,7 +17,13 @@ from urllib.parse import unquote
 from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
 from labkit.local.api_gateway import execution_log
 from labkit.local.api_gateway.authorizers import Authorizers
-from labkit.local.api_gateway.gateway_responses import GatewayError, gateway_response, internal_server_error
+from labkit.local.api_gateway.gateway_responses import (
+    GatewayError,
+    gateway_response,
+    internal_server_error,
+    missing_authentication_token,
+)
+from labkit.local.api_gateway.iam_authorization import CallerCan, IamAuthorization, Identify
 from labkit.local.api_gateway.lambda_integration import Invoke, LambdaIntegration
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.mock_integration import answer_mock
@@ -36,6 +42,7 @@ class ApiGateway:
         live: ``await live(api_id)``: what acts without a deployment (``region``, ``stages``, ``usagePlans``,
             ``disableExecuteApiEndpoint``), or ``None`` for an API that does not exist.
         invoke: Invokes a function, see :class:`LambdaIntegration`; so do *permits*, *role_can* and *trusts*.
+        identify: Tells who signed a request, see :class:`IamAuthorization`; *caller_can* what they may do.
         put_log_events: ``await put_log_events(region, group, stream, events)``, for execution logs.
         emit: Tells of each request and why it failed.
         now: Epoch seconds.
@@ -50,6 +57,8 @@ class ApiGateway:
         permits: Callable[..., bool],
         role_can: Callable[[str, str, str], Awaitable[bool]],
         trusts: Callable[[str, str], Awaitable[bool]],
+        identify: Identify,
+        caller_can: CallerCan,
         put_log_events: Callable[[str, str, str, list[tuple[int, str]]], Awaitable[None]],
         emit: Callable[..., None],
         now: Callable[[], float],
@@ -58,6 +67,7 @@ class ApiGateway:
         self._picture = picture
         self._live = live
         self._lambda = LambdaIntegration(invoke=invoke, permits=permits, role_can=role_can, trusts=trusts)
+        self._iam = IamAuthorization(identify=identify, caller_can=caller_can)
         self._authorizers = Authorizers(functions=self._lambda, now=now)
         self._put_log_events = put_log_events
         self._emit = emit
@@ -139,6 +149,8 @@ class ApiGateway:
                 pass
             case "CUSTOM":
                 await self._authorizers.admit(request)
+            case "AWS_IAM":
+                await self._iam.admit(request)
             case other:
                 raise internal_server_error(f"the local cloud does not implement the authorization type {other}")
         if len(request.http.body) > LARGEST_PAYLOAD:
@@ -227,10 +239,7 @@ def route(request: MethodRequest) -> None:
         if method is not None:
             request.resource, request.method, request.path_parameters = resource, method, parameters
             return
-    raise GatewayError(
-        "MISSING_AUTHENTICATION_TOKEN", "Missing Authentication Token", "MissingAuthenticationTokenException",
-        reason=f"No method {request.http.method} of a resource {request.path} is deployed",
-    )  # fmt: skip
+    raise missing_authentication_token(f"No method {request.http.method} of a resource {request.path} is deployed")
 
 
 def _match(path: str, segments: list[str]) -> tuple[list[int], dict[str, str]] | None:

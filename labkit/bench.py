@@ -54,8 +54,8 @@ class Target:
     start_seconds: float
     api_url: Callable[[str], str]
 
-    def client(self, service: str) -> Any:
-        """A boto3 client that talks to this cloud and to nothing else."""
+    def client(self, service: str, **options: Any) -> Any:
+        """A boto3 client that talks to this cloud and to nothing else; *options* are botocore's for its Config."""
         make: Callable[..., Any] = boto3.client  # its stubs know no service by variable
         return make(
             service,
@@ -63,7 +63,7 @@ class Target:
             region_name="us-east-1",
             aws_access_key_id=self.access_key,
             aws_secret_access_key=self.secret_key,
-            config=Config(max_pool_connections=32, proxies={}),
+            config=Config(max_pool_connections=32, proxies={}, **options),
         )
 
 

@@ -36,9 +36,9 @@ class OneWrite:
         self._waiting.append(data)
 
     def _flush(self) -> None:
-        if self._waiting:
+        if self._waiting and not self._transport.is_closing():  # closed: the client went away meanwhile
             self._transport.write(b"".join(self._waiting))
-            self._waiting.clear()
+        self._waiting.clear()
 
     def close(self) -> None:
         """Send what waits and close."""

@@ -1,0 +1,1 @@
+"""The application under faults: ``python -m tests.bench.faults --visits 10000``."""

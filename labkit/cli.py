@@ -43,8 +43,10 @@ def up(
     smtp: Annotated[str | None, typer.Option(help="HOST:PORT of a mail relay")] = None,
     max_environments: Annotated[int | None, typer.Option(help="processes per function; 4 if not given")] = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="a further Host name to answer to")] = None,
+    reset: Annotated[bool, typer.Option("--reset", help="begin empty, and forget what was there")] = False,
+    keep: Annotated[bool, typer.Option(help="keep what is there for the next time")] = True,
 ) -> None:
-    """Start the local cloud, unless it runs."""
+    """Start the local cloud, unless it runs; it goes on from where it ended."""
     options: list[str] = []
     for option, value in (
         ("--port", port),
@@ -55,6 +57,7 @@ def up(
         options += [option, str(value)] if value is not None else []
     for host in allow_host or []:
         options += ["--allow-host", host]
+    options += ["--reset"] * reset + ["--no-state"] * (not keep)
     described = local_process.start(state_dir and state_dir.absolute(), options)
     print(f"labkit's local cloud is ready on {described['endpoint']} (pid {described['pid']})")
 

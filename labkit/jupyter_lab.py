@@ -138,7 +138,7 @@ def _check_public_url(described: dict[str, Any]) -> None:
     if wanted and described.get("public_url") != wanted:
         raise LabkitError(
             f"browsers shall find the local cloud at {wanted}, but the one that runs was started for "
-            f"{described.get('public_url')}; end it with: labkit down (what is in it is lost), and start again; "
+            f"{described.get('public_url')}; end it with: labkit down (everything in it is kept), and start again; "
             "see docs/troubleshooting.md#browsers-elsewhere"
         )
 

@@ -73,26 +73,32 @@ def start(folder: Path | None = None, options: list[str] | None = None) -> dict[
 
     Args:
         folder: The state directory.
-        options: Options of ``python -m labkit.local``. Without ``--port`` a taken 4566 means a free port.
+        options: Options of ``python -m labkit.local``. Without ``--port`` it is the port of the last time, else 4566,
+            else a free one.
 
     Raises:
         LabkitError: It did not start; the message holds what it said.
     """
     folder = folder or state_dir()
-    if running := find(folder):
-        return running
-    folder.mkdir(parents=True, exist_ok=True)
     options = options or []
+    if running := find(folder):
+        if "--reset" not in options:
+            return running
+        stop(folder)
+    folder.mkdir(parents=True, exist_ok=True)
     with_port = any(option.startswith("--port") for option in options)
-    failure = _start_once(folder, options if with_port else ["--port", str(DEFAULT_PORT), *options])
-    if "cannot listen" in failure and not with_port:
-        failure = _start_once(folder, ["--port", "0", *options])
+    failure = _start_once(folder, options)
+    for port in () if with_port else (DEFAULT_PORT, 0):
+        if "cannot listen" in failure:
+            failure = _start_once(folder, ["--port", str(port), *options])
     described = _wait(folder) if not failure or "already runs" in failure else None
     if described is None:
         raise LabkitError(
             f"the local cloud did not start: {failure or 'it did not answer'}; its log is {folder / 'local.log'}; "
             "see docs/troubleshooting.md#local-cloud-did-not-start"
         )
+    if described.get("set_aside"):
+        print(f"the local cloud begins empty: {described['set_aside']}; see docs/troubleshooting.md#state-unreadable")
     return described
 
 

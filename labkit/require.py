@@ -1,8 +1,7 @@
-"""Tell what a notebook needs and does not find: never built, lost with the local cloud, or built on another cloud."""
+"""Tell what a notebook needs and does not find: never built, lost with the state, or built on another cloud."""
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any
 
 from labkit import course, progress_file
@@ -19,7 +18,7 @@ def require(*numbers: str) -> None:
 
     Raises:
         LabkitError: Something is missing. The message tells whether it was never built, went when the local cloud was
-            restarted, was removed, or was built on another cloud; and the command that helps.
+            started empty, was removed, or was built on another cloud; and the command that helps.
     """
     needed = course.needed_by(numbers)
     missing = [part for part in PARTS if part.notebook in needed and part.look().state == State.MISSING]
@@ -28,11 +27,11 @@ def require(*numbers: str) -> None:
 
 
 def where() -> dict[str, str]:
-    """Return where this kernel builds: cloud, lab and region, and which run of the local cloud."""
+    """Return where this kernel builds: cloud, lab and region, and which state of the local cloud since it was empty."""
     chosen = settings()
     instance = chosen["endpoint"]
     if chosen["cloud"] == "local":
-        instance = hashlib.sha256(f"{local_cloud()['token']}{local_cloud()['pid']}".encode()).hexdigest()[:12]
+        instance = local_cloud()["state_id"][:12]
     return {**{key: chosen[key] for key in ("cloud", "lab_id", "region")}, "instance": instance}
 
 
@@ -60,7 +59,7 @@ def _message(missing: list[Part], numbers: tuple[str, ...]) -> str:
             f"{build}; to go back: labkit.choose_settings(lab_id={built['lab_id']!r}), restart the kernel, run set-up"
         )
     if built and built["instance"] != here["instance"]:
-        return f"{one}; the local cloud was restarted and is empty, it all went with it; to build it again {build}"
+        return f"{one}; the local cloud was started empty since, it all went with that; to build it again {build}"
     if built:
         return f"{one}; it was built here, and has been removed since; to build it again {build}"
     return f"{one}; it was never built here; {build}"

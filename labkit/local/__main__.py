@@ -9,18 +9,20 @@ import argparse
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import socket
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
 from labkit import __version__
 from labkit.local.state_dir import AlreadyRunning, StateDir
+
+if TYPE_CHECKING:
+    from labkit.local.local_cloud import LocalCloud, Settings
 
 DEFAULT_PORT = 4566
 
@@ -34,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = _options(arguments)
     try:
         with StateDir(Path(options.state_dir)) as state_dir:
-            listener = _listen(options.host, options.port)
+            listener = _listen(options.host, _port(options.port, state_dir))
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(_serve(options, state_dir, listener))
     except (CannotStart, AlreadyRunning) as error:
@@ -48,7 +50,9 @@ def main(arguments: list[str] | None = None) -> int:
 def _options(arguments: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m labkit.local", description="The local cloud of labkit.")
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
-    parser.add_argument("--port", type=int, default=DEFAULT_PORT, help="0 picks a free one (default: %(default)s)")
+    parser.add_argument(
+        "--port", type=int, help=f"0 picks a free one (default: the one of the last time, else {DEFAULT_PORT})"
+    )
     parser.add_argument("--state-dir", default=".labkit", help="where keys, logs and mails live (default: %(default)s)")
     parser.add_argument(
         "--time-scale", type=float, default=60.0, help="divides the waits that AWS fixes (default: %(default)s)"
@@ -61,12 +65,20 @@ def _options(arguments: list[str] | None) -> argparse.Namespace:
         "--concurrency", type=int, default=1000, help="the account's concurrency (default: %(default)s)"
     )
     parser.add_argument("--allow-host", action="append", default=[], help="a further Host name to answer to")
+    parser.add_argument("--reset", action="store_true", help="begin empty, and forget what was there")
+    parser.add_argument("--no-state", action="store_true", help="keep nothing: all is gone when it ends")
     options = parser.parse_args(arguments)
     if options.time_scale <= 0:
         parser.error("--time-scale must be greater than 0")
     if bool(options.access_key) != bool(options.secret_key):
         parser.error("--access-key and --secret-key go together")
     return options
+
+
+def _port(wanted: int | None, state_dir: StateDir) -> int:
+    if wanted is not None:
+        return wanted
+    return state_dir.port or DEFAULT_PORT
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -77,6 +89,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
+        listener.listen(2048)  # who comes before everything is restored waits instead of being refused
     except OSError as error:
         listener.close()
         raise CannotStart(
@@ -97,7 +110,6 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
     from labkit.local.http_protocol import SpelledAsSent
     from labkit.local.local_cloud import Settings
     from labkit.local.public_address import public_address
-    from labkit.local.wiring import build
 
     port = listener.getsockname()[1]
     keys = state_dir.administrator_keys(options.access_key, options.secret_key)
@@ -106,7 +118,7 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
         state_dir=state_dir.path,
         access_key=keys.access_key,
         secret_key=keys.secret_key,
-        token=secrets.token_urlsafe(24),
+        token=keys.token,
         time_scale=options.time_scale,
         smtp=options.smtp or os.environ.get("LABKIT_SMTP_URL", "").removeprefix("smtp://") or None,
         max_environments=options.max_environments,
@@ -114,9 +126,12 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
         allowed_hosts=frozenset(host.lower() for host in options.allow_host),
         version=__version__,
         public=public_address(os.environ, f"http://{_in_url(options.host)}:{port}", port),
+        journal=None if options.no_state else state_dir.journal,
     )
     stop = asyncio.Event()
-    cloud = build(settings, stop=stop.set)
+    if options.reset:
+        state_dir.forget()
+    cloud, set_aside = await _restored(settings, state_dir, stop)
     config = uvicorn.Config(
         cloud.server, http=SpelledAsSent, ws="none", lifespan="off", log_level="error", access_log=False,
         timeout_graceful_shutdown=1, timeout_keep_alive=75, server_header=False,
@@ -131,16 +146,36 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
     await cloud.start()
     while not server.started and not serving.done():
         await asyncio.sleep(0.005)
-    state_dir.write_local_json({**cloud.description(), "pid": os.getpid(), "port": port, "version": __version__})
+    facts = {"pid": os.getpid(), "port": port, "version": __version__, "set_aside": set_aside}
+    state_dir.write_local_json({**cloud.description(), **facts})
     print(f"labkit's local cloud is ready on {settings.endpoint} (pid {os.getpid()})", flush=True)
     idle = asyncio.create_task(_stop_when_idle(cloud.server, stop))
     await stop.wait()
     idle.cancel()
-    state_dir.remove_local_json()
     server.should_exit = True
+    await cloud.keep()
+    state_dir.remove_local_json()
     await asyncio.wait_for(cloud.close(), 2)
     server.force_exit = True
     await serving
+
+
+async def _restored(settings: Settings, state_dir: StateDir, stop: asyncio.Event) -> tuple[LocalCloud, str]:
+    """Return a local cloud that goes on from what was kept; if that cannot be read, an empty one, and what to tell."""
+    from labkit.local.durability.journal_file import Unreadable
+    from labkit.local.wiring import build
+
+    cloud = build(settings, stop=stop.set)
+    told = ""
+    try:
+        await cloud.restore()
+    except Unreadable as error:
+        told = state_dir.set_aside(error)
+        print(f"the local cloud begins empty: {told}", flush=True)
+        await cloud.forget()
+        cloud = build(settings, stop=stop.set)
+        await cloud.restore()
+    return cloud, told
 
 
 async def _serve_without_signals(server: uvicorn.Server, listener: socket.socket) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.durability.durability import Durability
 from labkit.local.gateway import Gateway
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
@@ -18,7 +19,10 @@ from labkit.local.server import Server
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the command line decides; *smtp* is ``HOST:PORT`` of a relay or ``None`` for the own inbox."""
+    """What the command line decides; *smtp* is ``HOST:PORT`` of a relay or ``None`` for the own inbox.
+
+    *journal* is the file that everything is kept in, ``None`` to keep nothing.
+    """
 
     endpoint: str
     state_dir: Path
@@ -32,6 +36,7 @@ class Settings:
     allowed_hosts: frozenset[str]
     version: str
     public: PublicAddress
+    journal: Path | None = None
 
 
 class Feature(Protocol):
@@ -52,17 +57,29 @@ class LocalCloud:
         moto: MotoApp,
         mails: Mails,
         *,
+        durability: Durability,
         features: dict[str, Feature],
         starting: list[Callable[[], Awaitable[None]]],
         closing: list[Callable[[], Any]],
     ) -> None:
         self.server, self.gateway, self.features, self.moto = server, gateway, features, moto
+        self.durability = durability
         self._settings, self._mails, self._starting, self._closing = settings, mails, starting, closing
         self._importing: asyncio.Task[None] | None = None
 
+    async def restore(self) -> None:
+        """Go on from what an earlier process kept; where there is nothing, begin with an empty inbox.
+
+        Raises:
+            Unreadable: What was kept is damaged, or of another version. This local cloud is then good for nothing more
+                than to be closed.
+        """
+        await self._mails.start()
+        if not await self.durability.restore():
+            self._mails.mailbox.clear()
+
     async def start(self) -> None:
         """Begin what runs by itself."""
-        await self._mails.start()
         for start in self._starting:
             await start()
         self._importing = asyncio.create_task(self.moto.import_backends())
@@ -79,7 +96,17 @@ class LocalCloud:
             "time_scale": settings.time_scale,
             "smtp_port": self._mails.port,
             "public_url": settings.public.url,
+            "state_id": self.durability.state_id,
         }
+
+    async def keep(self) -> None:
+        """Keep everything as it is now: what happens from now on is lost."""
+        await self.durability.close()
+
+    async def forget(self) -> None:
+        """End what could not go on, with what is half restored of moto's."""
+        await self.close()
+        await self.durability.forget()
 
     async def close(self) -> None:
         """End every part, function processes first."""

@@ -22,8 +22,11 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self._maildir = mailbox.Maildir(str(folder), create=True)
-        self._maildir.clear()  # mails of an earlier local cloud: their topics and links are gone
         self._server: asyncio.Server | None = None
+
+    def clear(self) -> None:
+        """Throw away what an earlier local cloud received: the topics and links of these mails are gone."""
+        self._maildir.clear()
 
     async def start(self) -> int:
         """Listen on a free loopback port and return it."""

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from filelock import FileLock, Timeout
+
+ENDING_SECONDS = 3.0
 
 
 class AlreadyRunning(Exception):
@@ -19,10 +22,11 @@ class AlreadyRunning(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The administrator's key pair."""
+    """The administrator's key pair, and the token of labkit's own pages."""
 
     access_key: str
     secret_key: str
+    token: str
 
 
 class StateDir:
@@ -50,14 +54,18 @@ class StateDir:
             self.remove_local_json()
         self._lock.release()
 
-    def _take_lock(self) -> None:
-        try:
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise AlreadyRunning(
-                f"a local cloud already runs on {self.path}{self._owner()}; "
-                "use it, end it with `labkit down`, or give another --state-dir"
-            ) from None
+    def _take_lock(self) -> Any:
+        deadline = time.monotonic() + ENDING_SECONDS
+        while True:
+            try:
+                return self._lock.acquire(timeout=0)
+            except Timeout:
+                if time.monotonic() > deadline or (self.path / "local.json").exists():
+                    raise AlreadyRunning(
+                        f"a local cloud already runs on {self.path}{self._owner()}; "
+                        "use it, end it with `labkit down`, or give another --state-dir"
+                    ) from None
+            time.sleep(0.02)  # without local.json the owner is on its way out, or has just begun
 
     def _owner(self) -> str:
         try:
@@ -66,21 +74,51 @@ class StateDir:
             return ""
 
     def administrator_keys(self, access_key: str | None, secret_key: str | None) -> Keys:
-        """Return the given keys, else those kept in the directory, else new random ones (and keep them)."""
-        if access_key and secret_key:
-            return Keys(access_key, secret_key)
-        kept = self.path / "administrator.json"
+        """Return the given keys, else those kept in the directory, else new random ones (and keep them).
+
+        The token is kept, too: links to the inbox and the map go on working.
+        """
+        path = self.path / "administrator.json"
         try:
-            fields = json.loads(kept.read_text(encoding="utf-8"))
-            return Keys(fields["access_key"], fields["secret_key"])
-        except (OSError, ValueError, KeyError):
-            alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-            keys = Keys("AKIA" + "".join(secrets.choice(alphabet) for _ in range(16)), secrets.token_urlsafe(30))
-            _write_private(kept, {"access_key": keys.access_key, "secret_key": keys.secret_key})
-            return keys
+            kept = {key: str(value) for key, value in json.loads(path.read_text(encoding="utf-8")).items()}
+        except (OSError, ValueError, AttributeError):
+            kept = {}
+        alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+        fields = {
+            "access_key": "AKIA" + "".join(secrets.choice(alphabet) for _ in range(16)),
+            "secret_key": secrets.token_urlsafe(30),
+            "token": secrets.token_urlsafe(24),
+        } | kept
+        if fields != kept:
+            _write_private(path, fields)
+        return Keys(access_key or fields["access_key"], secret_key or fields["secret_key"], fields["token"])
+
+    @property
+    def journal(self) -> Path:
+        """The file that everything is kept in."""
+        return self.path / "state.journal"
+
+    def set_aside(self, why: object) -> str:
+        """Give a journal that cannot be read another name; return what to tell about it."""
+        aside = self.journal.with_name(f"state.journal.unreadable-{time.strftime('%Y%m%dT%H%M%S')}")
+        os.replace(self.journal, aside)
+        return f"what an earlier one kept cannot be read ({why}) and lies now in {aside}"
+
+    def forget(self) -> None:
+        """Begin clean: drop what an earlier local cloud kept."""
+        self.journal.unlink(missing_ok=True)
+
+    @property
+    def port(self) -> int | None:
+        """The port that the last local cloud on this directory listened on: addresses that were handed out name it."""
+        try:
+            return int((self.path / "port").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
 
     def write_local_json(self, fields: dict[str, Any]) -> None:
         """Tell clients where the local cloud is and with which keys; readable by the owner only."""
+        (self.path / "port").write_text(str(fields["port"]), encoding="utf-8")
         _write_private(self.path / "local.json", fields)
 
     def remove_local_json(self) -> None:

@@ -17,6 +17,8 @@ from labkit.local.cloudtrail.trails import CloudTrail
 from labkit.local.cloudwatch_api import CloudWatch
 from labkit.local.cloudwatch_logs import filter_log_events
 from labkit.local.cloudwatch_metrics import Metrics
+from labkit.local.durability.durability import Durability
+from labkit.local.durability.journal_file import JournalFile
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.api import EventBridge
 from labkit.local.eventbridge.targets import Targets
@@ -43,6 +45,7 @@ from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
 from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
 from labkit.local.moto_app.s3_objects import Objects
+from labkit.local.moto_app.state import MotoState, moto_version
 from labkit.local.moto_app.streams import Streams
 from labkit.local.pages import Pages
 from labkit.local.policy_simulator import PolicySimulator
@@ -74,6 +77,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
     buckets, roles, logs, streams, rest_apis = Buckets(moto), Roles(moto), Logs(moto), Streams(moto), RestApis(moto)
     kinesis = KinesisStreams(moto)
+    journal = JournalFile(settings.journal, {"moto": moto_version()}) if settings.journal else None
+    durability = Durability(journal, moto=MotoState(moto), emit=events.emit)
 
     bucket_access = BucketAccess(moto)
     mails = Mails(settings.state_dir / "mail", settings.smtp)
@@ -368,9 +373,18 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         "s3_notifications": notifications,
         "cloudwatch_metrics": metrics,
     }
+    durability.features = features
     closing = [metrics.close, eventbridge.close, mappings.close, functions.close, mails.mailbox.close]
     return LocalCloud(
-        settings, Server(routes), gateway, moto, mails, features=features, starting=[metrics.start], closing=closing
+        settings,
+        Server(routes),
+        gateway,
+        moto,
+        mails,
+        durability=durability,
+        features=features,
+        starting=[metrics.start],
+        closing=closing,
     )
 
 

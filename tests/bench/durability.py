@@ -2,7 +2,7 @@
 
 Fills a local cloud, then measures each feature's snapshot, moto's backends in pickle, and a journal of every write
 against a snapshot every two seconds; restores all of it and compares. The figures stand in
-docs/decisions/0004-durability-later.md.
+docs/decisions/0004-durability.md.
 """
 
 from __future__ import annotations

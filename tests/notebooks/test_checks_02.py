@@ -146,7 +146,7 @@ def test_a_website_that_does_not_work_is_told_why(opened, answer, message):
 
 
 def test_without_its_bucket_the_check_says_which_cell_to_run(opened):
-    """A learner comes back the next day, and the local cloud is empty."""
+    """A learner comes back the next day, and begins with an empty local cloud."""
     elsewhere = labkit.connect(lab_id="t-elsewhere")
     try:
         verdicts = [

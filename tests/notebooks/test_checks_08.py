@@ -164,7 +164,7 @@ def test_the_check_leaves_no_bucket_behind(opened):
 
 
 def test_without_the_market_day_the_check_says_which_cell_to_run(opened):
-    """A learner comes back the next day, and the local cloud is empty."""
+    """A learner comes back the next day, and begins with an empty local cloud."""
     labkit.connect(lab_id="t-elsewhere")
     try:
         verdict = opened.check("08.1", 8, 3)

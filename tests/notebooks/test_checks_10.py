@@ -134,7 +134,7 @@ def test_a_drill_that_calls_nobody_or_too_often_is_told_why(opened, change, mess
 
 
 def test_without_the_practice_function_the_check_says_which_cell_to_run(opened):
-    """A learner comes back the next day, and the local cloud is empty."""
+    """A learner comes back the next day, and begins with an empty local cloud."""
     labkit.connect(lab_id="t-elsewhere")
     try:
         verdicts = [opened.check("10.1", {}, {}, "Event", 2), opened.check("10.2", {"a": ["b"]}, {}, {"Id": "1"})]

@@ -125,12 +125,12 @@ def test_what_was_never_built_is_told_apart(small_course):
     assert "the queue ProductVisitsDataQueue, the role of ProductVisitSendDataToQueue" in message
 
 
-def test_a_restarted_local_cloud_is_told_apart(small_course):
-    """The most frequent surprise on the next day."""
+def test_a_local_cloud_that_began_empty_is_told_apart(small_course):
+    """After `labkit up --reset`, or when its state could not be read."""
     labkit.catch_up("05")
     progress_file.change_notebook("03", lambda entry: entry["built"].update(instance="another"))
 
-    assert "the local cloud was restarted and is empty" in refusal("03")
+    assert "the local cloud was started empty since" in refusal("03")
 
 
 def test_another_cloud_lab_or_region_is_told_apart(small_course):

@@ -139,12 +139,16 @@ def _defer_openapi_validator() -> None:
     sys.modules.update(modules)
 
 
-@functools.cache
-def _routes_of(service: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
-    module = "awslambda" if service == "lambda" else service.replace("-", "")
+def import_responses(service: str) -> None:
+    """Import moto's module of *service*."""
     if service == "apigateway":
         _defer_openapi_validator()
-    importlib.import_module(f"moto.{module}.responses")
+    importlib.import_module(f"moto.{service.replace('-', '')}.responses")
+
+
+@functools.cache
+def _routes_of(service: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
+    import_responses(service)
     urls = backend(service, "us-east-1").urls
     return [(re.compile(pattern), handler) for pattern, handler in urls.items()]
 

@@ -1,0 +1,1 @@
+"""What the local cloud keeps on disk, so that nothing is lost when it ends, however it ends."""

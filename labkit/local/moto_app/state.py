@@ -1,0 +1,288 @@
+"""moto's state, as records for the journal: what a call changed, or everything; and back again.
+
+What grows with every visit stands in *containers* of moto's: the objects of a bucket, the items of a table, the records
+of a stream, the events of a log stream. A backend is small without them. So a record of it only names the containers
+that the journal knows already, and what happens in them is a record of its own.
+"""
+
+from __future__ import annotations
+
+import importlib
+import io
+import pickle
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from moto import backends
+
+from labkit.local.api_call import ACCOUNT_ID, ApiCall
+from labkit.local.moto_app.app import MotoApp, backend, import_responses
+from labkit.local.moto_app.state_changes import Changes, Place
+
+SERVICES = ("s3", "dynamodb", "iam", "logs", "apigateway", "kinesis", "cloudwatch")
+LOG_STREAM_FIELDS = ("last_ingestion_time", "stored_bytes", "upload_sequence_token")
+
+Record = tuple[Any, ...]
+
+
+class MotoState:
+    """Turns changes into records; *call_made* is told of every call, *collect* returns what it changed."""
+
+    def __init__(self, moto: MotoApp) -> None:
+        self._moto = moto
+        self._known: dict[Place, Any] = {}
+        self._lengths: dict[Place, int] = {}
+        self.changes = Changes()
+
+    def call_made(self, call: ApiCall) -> None:
+        """Take note of a call that moto may have answered; :meth:`collect` looks what became of it."""
+        if call.service in SERVICES:
+            self.changes.add(call)
+
+    async def collect(self) -> list[Record]:
+        """Return a record of everything that changed since the last time, as it is now."""
+        return await self._moto.run(self._collect)
+
+    async def everything(self) -> list[Record]:
+        """Return records that hold all there is."""
+        return await self._moto.run(self._everything)
+
+    async def restore(self, records: list[Record]) -> None:
+        """Put moto into the state that *records* tell of, in their order."""
+        await self._moto.run(self._restore, records)
+
+    async def reset(self) -> None:
+        """Forget everything."""
+        await self._moto.run(self._reset)
+
+    # --- In moto's thread ---------------------------------------------------------------------------------------------
+
+    def _everything(self) -> list[Record]:
+        self.changes, self._known, self._lengths = Changes(), {}, {}
+        return [self._backend(service, region) for service, region in _existing()]
+
+    def _collect(self) -> list[Record]:
+        changes, self.changes = self.changes, Changes()
+        for region in changes.rewritten:
+            self._known = {place: one for place, one in self._known.items() if place[:2] != ("dynamodb", region)}
+            changes.backends.add(("dynamodb", region))
+        touched: list[Place] = [("s3", "aws", bucket) for bucket, _ in changes.objects]
+        for region, table in changes.items:
+            touched += [("dynamodb", region, table, "items"), ("dynamodb", region, table, "stream")]
+        touched += [place for grown in changes.grown for place in _below(grown)]
+        for place in touched:
+            found = _container(place)
+            if found is not None and self._known.get(place) is not found:
+                changes.backends.add((place[0], place[1]))
+        records = [self._backend(service, region) for service, region in sorted(changes.backends)]
+        records += [record for one in sorted(changes.objects) if (record := _object(*one))]
+        for (region, table), items in changes.items.items():
+            if record := _items(region, table, items):
+                records.append(record)
+        return records + [record for place in touched if (record := self._grown(place))]
+
+    def _backend(self, service: str, region: str) -> Record:
+        """Return a record of a backend; afterwards the journal knows its containers."""
+        kept, now = backend(service, region), dict(_containers(service, region))
+        known = {id(one): place for place, one in now.items() if self._known.get(place) is one}
+        for place, one in now.items():
+            if id(one) not in known:
+                self._lengths[place] = len(one)
+        self._known = {place: one for place, one in self._known.items() if place[:2] != (service, region)} | now
+        buffer = io.BytesIO()
+        _Pickler(buffer, known).dump(kept)
+        return ("backend", service, region, buffer.getvalue())
+
+    def _grown(self, place: Place) -> Record | None:
+        if place[0] == "s3" or place[-1] == "items":
+            return None
+        container = _container(place)
+        start, end = self._lengths.get(place, 0), 0 if container is None else len(container)
+        if container is None or end <= start:
+            return None
+        self._lengths[place] = end
+        if isinstance(container, dict):  # Kinesis numbers a shard's records from 1
+            tail: Any = {number: container[number] for number in range(start + 1, end + 1)}
+        else:
+            tail = container[start:]
+        fields = {name: getattr(_log_stream(place), name) for name in LOG_STREAM_FIELDS} if place[0] == "logs" else {}
+        return ("grown", place, start, pickle.dumps(tail, 5), fields)
+
+    def _restore(self, records: list[Record]) -> None:
+        for service in dict.fromkeys(record[1] for record in records if record[0] == "backend"):
+            import_responses(service)
+        for kind, *rest in records:
+            getattr(self, f"_restore_{kind}")(*rest)
+        for place, one in self._known.items():
+            self._lengths[place] = len(one)
+        _correct_globals()
+
+    def _restore_backend(self, service: str, region: str, data: bytes) -> None:
+        regions = backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
+        regions[region] = _Unpickler(io.BytesIO(data), self._known).load()
+        now = dict(_containers(service, region))
+        self._known = {place: one for place, one in self._known.items() if place[:2] != (service, region)} | now
+
+    def _restore_object(self, bucket: str, key: str, data: bytes) -> None:
+        keys = self._known["s3", "aws", bucket]
+        versions, tags = pickle.loads(data)  # noqa: S301  the state directory is the owner's alone
+        if versions is None:
+            dict.pop(keys, key, None)
+        else:
+            dict.__setitem__(keys, key, versions)
+            backend("s3", "aws").tagger.tags.update(tags)
+
+    def _restore_items(self, region: str, table: str, data: bytes) -> None:
+        kept = self._known["dynamodb", region, table, "items"]
+        for hash_key, range_key, item in pickle.loads(data):  # noqa: S301
+            if item is None:
+                (kept if range_key is None else kept[hash_key]).pop(hash_key if range_key is None else range_key, None)
+            elif range_key is None:
+                kept[hash_key] = item
+            else:
+                kept[hash_key][range_key] = item
+
+    def _restore_grown(self, place: Place, start: int, data: bytes, fields: dict[str, Any]) -> None:
+        container, tail = self._known[place], pickle.loads(data)  # noqa: S301
+        if isinstance(container, dict):
+            container.update(tail)
+        else:
+            container[start:] = tail
+        for name, value in fields.items():
+            setattr(_log_stream(place), name, value)
+
+    def _reset(self) -> None:
+        for service, region in _existing():
+            del backends.get_backend(service)[ACCOUNT_ID][region]  # type: ignore[call-overload]
+        _correct_globals()
+        self.changes, self._known, self._lengths = Changes(), {}, {}
+
+
+class _Pickler(pickle.Pickler):
+    """Writes the place of a known container instead of the container, which it finds by its identity."""
+
+    def __init__(self, file: io.BytesIO, known: dict[int, Place]) -> None:
+        super().__init__(file, 5)
+        self._known = known
+
+    def persistent_id(self, one: Any) -> Place | None:
+        return self._known.get(id(one))
+
+
+class _Unpickler(pickle.Unpickler):
+    """Puts the container back where its place stands."""
+
+    def __init__(self, file: io.BytesIO, known: dict[Place, Any]) -> None:
+        super().__init__(file)
+        self._known = known
+
+    def persistent_load(self, place: Place) -> Any:
+        return self._known[place]
+
+
+def _existing() -> Iterator[tuple[str, str]]:
+    """Yield the backends that were used: service and region."""
+    for service in SERVICES:
+        if f"moto.{service}.models" in sys.modules:
+            for region in list(backends.get_backend(service)[ACCOUNT_ID]):  # type: ignore[call-overload]
+                yield service, region
+
+
+def _containers(service: str, region: str) -> Iterator[tuple[Place, Any]]:
+    """Yield the containers of a backend, each with its place."""
+    kept, here = backend(service, region), (service, region)
+    if service == "s3":
+        for name, bucket in kept.buckets.items():
+            yield (*here, name), bucket.keys
+    elif service == "dynamodb":
+        for name, table in kept.tables.items():
+            yield (*here, name, "items"), table.items
+            if table.stream_shard is not None:
+                yield (*here, name, "stream"), table.stream_shard.items
+    elif service == "logs":
+        for group in kept.groups.values():
+            for name, stream in group.streams.items():
+                yield (*here, group.name, name), stream.events
+    elif service == "kinesis":
+        for name, stream in kept.streams.items():
+            for shard, one in stream.shards.items():
+                yield (*here, name, shard), one.records
+
+
+def _container(place: Place) -> Any:
+    """Return one container, or ``None``."""
+    kept = backend(place[0], place[1])
+    try:
+        if place[0] == "s3":
+            return kept.buckets[place[2]].keys
+        if place[0] == "dynamodb":
+            table = kept.tables[place[2]]
+            return table.items if place[3] == "items" else table.stream_shard.items
+        if place[0] == "logs":
+            return _log_stream(place).events
+        return kept.streams[place[2]].shards[place[3]].records
+    except (KeyError, AttributeError):
+        return None
+
+
+def _below(place: Place) -> list[Place]:
+    """Return the places of a log stream (itself) or of a Kinesis stream (its shards)."""
+    if place[0] == "logs":
+        return [place]
+    stream = backend(place[0], place[1]).streams.get(place[2])
+    return [(*place, shard) for shard in stream.shards] if stream else []
+
+
+def _log_stream(place: Place) -> Any:
+    return backend("logs", place[1]).groups[place[2]].streams[place[3]]
+
+
+def _object(bucket: str, key: str) -> Record | None:
+    """Return a record of an object with its versions and their tags; of one that is gone, that it is."""
+    s3 = backend("s3", "aws")
+    if bucket not in s3.buckets:
+        return None
+    versions = s3.buckets[bucket].keys.getlist(key)
+    arns = [one.arn for one in versions or [] if hasattr(one, "arn")]
+    tags = {arn: s3.tagger.tags[arn] for arn in arns if arn in s3.tagger.tags}
+    return ("object", bucket, key, pickle.dumps((versions, tags), 5))
+
+
+def _items(region: str, table_name: str, written: list[dict[str, Any]]) -> Record | None:
+    """Return a record of the items that were written, each with its keys; ``None`` stands for one that is gone."""
+    dynamo_type = sys.modules["moto.dynamodb.models.dynamo_type"].DynamoType
+    table = backend("dynamodb", region).tables.get(table_name)
+    if table is None:
+        return None
+    found = []
+    for item in written:
+        if table.hash_key_attr not in item or (table.range_key_attr and table.range_key_attr not in item):
+            continue  # it was refused
+        hash_key = dynamo_type(item[table.hash_key_attr])
+        range_key = dynamo_type(item[table.range_key_attr]) if table.range_key_attr else None
+        found.append((hash_key, range_key, table.get_item(hash_key, range_key)))
+    return ("items", region, table_name, pickle.dumps(found, 5))
+
+
+def _correct_globals() -> None:
+    """Set what moto keeps beside its backends: whose each bucket is, and the number of the next log event."""
+    if "moto.s3.models" in sys.modules:
+        accounts: Any = backends.get_backend("s3").bucket_accounts  # type: ignore[attr-defined]
+        accounts.clear()
+        accounts.update(dict.fromkeys(backend("s3", "aws").buckets, ("aws", ACCOUNT_ID)))
+    if "moto.logs.models" in sys.modules:
+        log_event = sys.modules["moto.logs.models"].LogEvent
+        events = [
+            event.event_id
+            for service, region in _existing()
+            if service == "logs"
+            for _, kept in _containers("logs", region)
+            for event in kept
+        ]
+        log_event._event_id = max([log_event._event_id, *(number + 1 for number in events)])
+
+
+def moto_version() -> str:
+    """Return the version of moto: another one may keep its state otherwise."""
+    return str(importlib.import_module("moto").__version__)

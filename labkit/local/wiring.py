@@ -11,6 +11,7 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
 from labkit.local.api_gateway.control_plane import ControlPlane
+from labkit.local.api_gateway.invoke_test import TestInvokes
 from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.trails import CloudTrail
@@ -168,11 +169,13 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             role_arn, "logs:PutLogEvents", group
         )
 
+    test_invokes = TestInvokes(picture=rest_apis.picture, integrate=api_gateway.integrate, now=clock.now)
     control_plane = ControlPlane(
         reads=rest_apis,
         changes=RestApiChanges(moto),
         deployed=api_gateway.deployed,
         usage=api_gateway.usage_plans.usage,
+        test_invoke_method=test_invokes.test_invoke_method,
         serialise=serialise,
         may_write_logs=may_write_logs,
         now=clock.now,

@@ -16,7 +16,8 @@ from labkit.local.api_call import ApiCall, AwsError, Caller, Headers, HttpReques
 from labkit.local.api_gateway.gateway_responses import GatewayError
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.proxy_response import read_proxy_response
-from labkit.local.api_gateway.routes import ApiGateway, route
+from labkit.local.api_gateway.resource_paths import route
+from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.api_gateway.validation import InvalidModelError, compile_model
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"

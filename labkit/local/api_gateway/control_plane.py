@@ -38,6 +38,7 @@ class ControlPlane:
         changes: The changes that moto cannot make, see ``moto_app.rest_api_changes``.
         deployed: ``await deployed(api_id, deployment_id, region)``, told of each new deployment.
         usage: ``usage(plan, key_id, start, end)``: what a key used of a plan.
+        test_invoke_method: Answers TestInvokeMethod.
         serialise: Makes the HTTP answer of a result.
         may_write_logs: ``await may_write_logs(role_arn, region)``: whether API Gateway may wear a role to write logs.
         now: Epoch seconds.
@@ -50,6 +51,7 @@ class ControlPlane:
         changes: Any,
         deployed: Callable[[str, str, str], Awaitable[None]],
         usage: Callable[[dict[str, Any], str, date, date], list[list[int]]],
+        test_invoke_method: Answer,
         serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
         may_write_logs: Callable[[str, str], Awaitable[bool]],
         now: Callable[[], float],
@@ -73,6 +75,7 @@ class ControlPlane:
             "ImportRestApi": imports.import_rest_api,
             "PutRestApi": imports.put_rest_api,
             "TagResource": self._tag_resource,
+            "TestInvokeMethod": test_invoke_method,
             "UntagResource": self._untag_resource,
             "UpdateIntegration": lambda call: self._changes.patch_integration(call.params, call.region),
             "UpdateMethod": lambda call: self._changes.patch_method(call.params, call.region),

@@ -21,17 +21,16 @@ from labkit.local.api_gateway.gateway_responses import (
     GatewayError,
     gateway_response,
     internal_server_error,
-    missing_authentication_token,
 )
 from labkit.local.api_gateway.iam_authorization import CallerCan, IamAuthorization, Identify
 from labkit.local.api_gateway.lambda_integration import Invoke, LambdaIntegration
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.mock_integration import answer_mock
+from labkit.local.api_gateway.resource_paths import route
 from labkit.local.api_gateway.usage_plans import UsagePlans
 from labkit.local.api_gateway.validation import Models, validate
 
 LARGEST_PAYLOAD = 10 * 1024 * 1024
-METHODS_OF_ANY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})
 
 
 class ApiGateway:
@@ -157,6 +156,14 @@ class ApiGateway:
             raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long", "RequestTooLargeException")
         self.usage_plans.admit(request, plans)
         validate(request, self._models)
+        return await self.integrate(request)
+
+    async def integrate(self, request: MethodRequest) -> HttpResponse:
+        """Return the answer of the method's integration.
+
+        Raises:
+            GatewayError: It has none that works.
+        """
         integration = request.method.get("methodIntegration") or {}
         match integration.get("type"):
             case "AWS_PROXY":
@@ -215,51 +222,3 @@ class ApiGateway:
 
 
 _FORBIDDEN_HEADERS = {"Content-Type": "application/json", "x-amzn-ErrorType": "ForbiddenException"}
-
-
-def route(request: MethodRequest) -> None:
-    """Find the resource and the method of *request* and fill in both, and the path parameters.
-
-    A slash at the end of the path does not matter. Of several resources that match, the most specific one is taken,
-    segment by segment: its own word, then ``{parameter}``, then ``{proxy+}``. Path parameters stay percent-encoded.
-
-    Raises:
-        GatewayError: MISSING_AUTHENTICATION_TOKEN, which is how API Gateway says that there is no such path or method.
-    """
-    segments = request.path.strip("/").split("/") if request.path.strip("/") else []
-    found: list[tuple[list[int], dict[str, Any], dict[str, str]]] = []
-    for resource in request.api["resources"]:
-        if resource["resourceMethods"] and (match := _match(resource["path"], segments)):
-            found.append((match[0], resource, match[1]))
-    if found:
-        _, resource, parameters = min(found, key=lambda one: one[0])
-        methods = resource["resourceMethods"]
-        verb = request.http.method
-        method = methods.get(verb) or (methods.get("ANY") if verb in METHODS_OF_ANY else None)
-        if method is not None:
-            request.resource, request.method, request.path_parameters = resource, method, parameters
-            return
-    raise missing_authentication_token(f"No method {request.http.method} of a resource {request.path} is deployed")
-
-
-def _match(path: str, segments: list[str]) -> tuple[list[int], dict[str, str]] | None:
-    """Match a resource's path; return how specific each segment is (0 is most) and the path parameters."""
-    parts = path.strip("/").split("/") if path != "/" else []
-    specific: list[int] = []
-    parameters: dict[str, str] = {}
-    for at, part in enumerate(parts):
-        if at >= len(segments):
-            return None
-        if part.startswith("{") and part.endswith("+}"):
-            parameters[part[1:-2]] = "/".join(segments[at:])
-            return [*specific, 2], parameters
-        if part.startswith("{") and part.endswith("}"):
-            if not segments[at]:
-                return None
-            parameters[part[1:-1]] = segments[at]
-            specific.append(1)
-        elif unquote(segments[at]) == part:
-            specific.append(0)
-        else:
-            return None
-    return (specific, parameters) if len(parts) == len(segments) else None

@@ -1,8 +1,9 @@
-"""The metrics that Lambda, SQS and EventBridge publish to CloudWatch: per minute, each value and how often it came.
+"""The metrics that Lambda, SQS, EventBridge and SNS publish to CloudWatch: per minute, each value and its count.
 
 https://docs.aws.amazon.com/lambda/latest/dg/monitoring-metrics-types.html
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-available-cloudwatch-metrics.html
 https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-monitoring.html
+https://docs.aws.amazon.com/sns/latest/dg/sns-monitoring-using-cloudwatch.html
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ UNITS = {
     "IteratorAge": "Milliseconds",
     "AsyncEventAge": "Milliseconds",
     "SentMessageSize": "Bytes",
+    "PublishSize": "Bytes",
     "ApproximateAgeOfOldestMessage": "Seconds",
 }
 
@@ -40,6 +42,7 @@ PUBLISHERS = {
     "lambda": Publisher("AWS/Lambda", "FunctionName", "function:"),
     "sqs": Publisher("AWS/SQS", "QueueName", ""),
     "events": Publisher("AWS/Events", "RuleName", "rule/"),
+    "sns": Publisher("AWS/SNS", "TopicName", ""),
 }
 SERVICES = {publisher.namespace: service for service, publisher in PUBLISHERS.items()}
 

@@ -10,7 +10,9 @@ import email
 import email.policy
 import mailbox
 import smtplib
-from email.message import EmailMessage
+from email.errors import MessageError
+from email.header import decode_header, make_header
+from email.message import EmailMessage, Message
 from pathlib import Path
 from typing import Any
 
@@ -44,13 +46,11 @@ class Mailbox:
         """Return mails, newest first: ``{"from", "to", "subject", "date", "body"}``; *address* filters by recipient."""
         found = []
         for key, kept in self._maildir.items():
-            message = email.message_from_bytes(kept.as_bytes(), policy=email.policy.default)
-            assert isinstance(message, EmailMessage)
-            body = message.get_body(("plain", "html"))
-            text = str(body.get_content()) if body else ""
-            if address is None or address.lower() in str(message["To"]).lower():
-                fields = {name.lower(): str(message[name] or "") for name in ("From", "To", "Subject", "Date")}
-                found.append((key, {**fields, "body": text}))
+            fields = {name.lower(): _field(kept, name) for name in ("From", "To", "Subject", "Date")}
+            if address is None or address.lower() in fields["to"].lower():
+                message = email.message_from_bytes(kept.as_bytes(), policy=email.policy.default)
+                assert isinstance(message, EmailMessage)
+                found.append((key, {**fields, "body": _text(message)}))
         return [fields for _, fields in sorted(found, key=lambda entry: _order(entry[0]), reverse=True)]
 
     def __len__(self) -> int:
@@ -61,6 +61,28 @@ class Mailbox:
         """Stop listening; the mails stay."""
         if self._server:
             self._server.close()
+
+
+def _field(message: Message, name: str) -> str:
+    """Return a header as one line, however it was encoded; the standard library's newer parser fails on some."""
+    raw = str(message[name] or "")
+    try:
+        raw = str(make_header(decode_header(raw)))
+    except (LookupError, ValueError, MessageError):
+        pass  # as it came, then
+    return " ".join(raw.split())
+
+
+def _text(message: EmailMessage) -> str:
+    """Return what can be read of a mail; anybody on this computer may have sent it, in any charset."""
+    body = message.get_body(("plain", "html"))
+    if body is None:
+        return ""
+    try:
+        return str(body.get_content())
+    except (LookupError, ValueError):
+        payload = body.get_payload(decode=True)
+        return payload.decode(errors="replace") if isinstance(payload, bytes) else ""
 
 
 def _order(key: str) -> int:

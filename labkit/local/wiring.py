@@ -59,7 +59,7 @@ from labkit.local.s3_notifications.notifications import TOLD, Notifications
 from labkit.local.s3_post_object import PostObject
 from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
-from labkit.local.sns.topics import Sns
+from labkit.local.sns.api import Sns
 from labkit.local.sqs.api import Sqs
 
 LOG_READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
@@ -189,6 +189,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         permits=functions.permits,
         public_url=lambda: settings.public.for_mail,
         clock=clock,
+        measure=metrics.add,
         emit=events.emit,
     )
 
@@ -357,8 +358,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             "/_labkit/function-code": functions.code_page,
             "/_labkit/map": pages.map,
             "/_labkit/map.js": pages.map_module,
-            "/_labkit/sns/confirm": sns.subscriptions.confirm_page,
-            "/_labkit/sns/unsubscribe": sns.subscriptions.unsubscribe_page,
+            "/_labkit/sns/confirm": sns.pages.confirm,
+            "/_labkit/sns/unsubscribe": sns.pages.unsubscribe,
         },
         token=settings.token,
         allowed_hosts=settings.allowed_hosts,

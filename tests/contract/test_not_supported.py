@@ -23,15 +23,6 @@ def test_an_alarm_is_refused(client):
         )  # fmt: skip
 
 
-def test_a_filter_policy_is_refused_instead_of_ignored(client, unique):
-    """A subscriber who asks for some messages must not get all."""
-    sns = client("sns")
-    topic = sns.create_topic(Name=unique("Topic"))["TopicArn"]
-
-    with pytest.raises(ClientError, match="does not support the subscription attribute FilterPolicy yet"):
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=QUEUE, Attributes={"FilterPolicy": "{}"})
-
-
 @pytest.mark.parametrize(
     ("service", "method", "arguments", "sentence"),
     [
@@ -118,7 +109,6 @@ def test_a_service_that_is_not_there_is_named_in_the_language_of_its_sdk(client,
 @pytest.mark.parametrize(
     ("service", "method", "arguments", "sentence"),
     [
-        ("sns", "create_topic", {"Name": "x.fifo", "Attributes": {"FifoTopic": "true"}}, "standard topics only"),
         ("events", "list_archives", {}, "does not implement events:ListArchives"),
         ("events", "list_replays", {}, "does not implement events:ListReplays"),
         ("events", "list_connections", {}, "does not implement events:ListConnections"),

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from types import SimpleNamespace
 
 from labkit.local.inbox_page import inbox_page
 from labkit.local.mailbox import Mailbox, Relay
 from labkit.local.sns.email import notification_mail
+
+SUBSCRIPTION = {"arn": "arn", "endpoint": "a@example.com", "unsubscribe_token": "t"}
 
 
 def test_mails_of_one_second_come_newest_first_and_long_lines_arrive_whole(tmp_path):
@@ -17,15 +20,8 @@ def test_mails_of_one_second_come_newest_first_and_long_lines_arrive_whole(tmp_p
         mailbox = Mailbox(tmp_path / "mail")
         relay = Relay("127.0.0.1", await mailbox.start())
         for number in numbers:
-            mail = notification_mail(
-                subscription_arn="arn",
-                display_name="",
-                endpoint="a@example.com",
-                subject=str(number),
-                message="x" * 2000 + "é" * (number % 2),
-                token="t",
-                base_url="http://x",
-            )
+            text = "x" * 2000 + "é" * (number % 2)
+            mail = notification_mail(SUBSCRIPTION, "", str(number), text, "http://x")
             await relay.send("no-reply@sns.amazonaws.com", "a@example.com", mail)
         mailbox.close()
         return mailbox.messages("a@example.com"), mailbox.messages("b@example.com")
@@ -46,3 +42,31 @@ def test_the_page_escapes_what_came_by_mail():
     assert "<b>" not in page
     assert "<i>" not in page
     assert '<a href="http://x/?a=1&amp;b=2" rel="noopener">' in page
+
+
+HOSTILE_MAILS = [
+    b"Subject: =?utf-8?q?first=0AFrom:_faked?=\r\nTo: a@example.com\r\n\r\nbody",
+    b"Subject: x\r\nTo: a@example.com\r\nContent-Type: text/plain; charset=nonsense\r\n\r\n\xff\xfe",
+    b'Subject: x\r\nTo: a@example.com\r\nContent-Type: text/plain; charset="\xff"\r\n\r\nbody',
+    b"Subject: x\r\nTo: a@example.com\r\nContent-Type: multipart/mixed\r\n\r\nno boundary",
+    b"Subject: x\r\nTo: a@example.com\r\nContent-Type: message/rfc822\r\n\r\n\r\n",
+    b"Subject: x\r\nTo: a@example.com\r\nContent-Transfer-Encoding: base64\r\n\r\n!!!",
+    b"Subject: \xff\xfe\r\nTo: a@example.com, <\r\nDate: never\r\nFrom: @\r\n\r\n\x00<b>",
+    b"To: a@example.com",
+]
+
+
+def test_no_mail_hides_the_others_or_fakes_a_line(tmp_path):
+    """Anybody on this computer can send to the sink; each mail is one entry, whatever is in it."""
+
+    async def send_all():
+        mailbox = Mailbox(tmp_path / "mail")
+        for mail in HOSTILE_MAILS:
+            await mailbox.handle_DATA(None, None, SimpleNamespace(content=mail))
+        return mailbox.messages("a@example.com")
+
+    mails = asyncio.run(send_all())
+
+    assert len(mails) == len(HOSTILE_MAILS)
+    assert all("\n" not in mail[name] for mail in mails for name in ("subject", "from", "to", "date"))
+    assert "<b>" not in inbox_page(mails, None, str)

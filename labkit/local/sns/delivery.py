@@ -1,6 +1,8 @@
 """The way of a message from a topic to a queue, a function or an e-mail address, else to the dead-letter queue.
 
+A permission that is missing and an endpoint that is gone are not tried again: they would stay so.
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
+https://docs.aws.amazon.com/sns/latest/dg/sns-dead-letter-queues.html
 """
 
 from __future__ import annotations
@@ -8,15 +10,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, AwsError
 from labkit.local.clock import Clock
 from labkit.local.policy import allows_principal
 from labkit.local.sns.email import SENDER, confirmation_mail, notification_mail
+from labkit.local.sns.notification import Message, lambda_event, notification
 
 RETRIES = (10, 10, *(min(600, 10 * 2**n) for n in range(10)), *(600 for _ in range(38)))
+SNS = "sns.amazonaws.com"
+SENDER_ID = "AIDASNS"
+MOST_RAW_ATTRIBUTES = 10
 
 
 class Delivery:
@@ -32,96 +37,103 @@ class Delivery:
         permits: Callable[..., bool],
         public_url: Callable[[], str],
         clock: Clock,
+        measure: Callable[[str, str, float], None],
         emit: Callable[..., None],
     ) -> None:
         self._send_mail, self._send_to_queue, self._queue_policy = send_mail, send_to_queue, queue_policy
         self._invoke_event, self._permits, self._public_url = invoke_event, permits, public_url
-        self._clock, self._emit = clock, emit
+        self._clock, self._measure, self._emit = clock, measure, emit
+        self._ways = {
+            "sqs": self._to_queue,
+            "lambda": self._to_function,
+            "email": self._to_person,
+            "email-json": self._to_person,
+        }
         self.under_way: dict[asyncio.Task[None], dict[str, Any]] = {}
 
-    def ask(self, topic: dict[str, Any], subscription: dict[str, Any]) -> None:
+    def ask(self, display_name: str, subscription: dict[str, Any]) -> None:
         """Begin to send the mail that asks for the confirmation of a subscription."""
         endpoint = subscription["endpoint"]
         mail = confirmation_mail(
-            topic["arn"], topic["attributes"]["DisplayName"], endpoint, subscription["token"], self._public_url()
+            subscription["topic"], display_name, endpoint, subscription["token"], self._public_url()
         )
         self.begin({"to": endpoint, "mail": mail})
 
     def begin(self, delivery: dict[str, Any]) -> None:
         """Begin to deliver a message, or to send the mail that asks for a confirmation."""
-        task = asyncio.create_task(self._mail(**delivery) if "mail" in delivery else self._deliver(**delivery))
+        task = asyncio.create_task(self._ask(**delivery) if "mail" in delivery else self._deliver(**delivery))
         self.under_way[task] = delivery
         task.add_done_callback(lambda done: self.under_way.pop(done, None))
 
-    async def _deliver(
-        self,
-        topic: dict[str, Any],
-        subscription: dict[str, Any],
-        *,
-        message_id: str,
-        message: str,
-        subject: str | None,
-        attributes: dict[str, Any],
-    ) -> None:
-        notification = _notification(topic["arn"], message_id, message, subject, attributes, now=self._clock.now())
-        protocol, endpoint = subscription["protocol"], subscription["endpoint"]
+    async def _ask(self, to: str, mail: bytes) -> None:
         try:
-            if protocol == "sqs":
-                self._check_queue(topic["arn"], endpoint)
-                raw = subscription["attributes"].get("RawMessageDelivery") == "true"
-                body = message if raw else json.dumps(notification)
-                await self._send_to_queue(
-                    endpoint, body, message_attributes=attributes if raw else {}, sender_id="AIDASNS"
-                )
-            elif protocol == "lambda":
-                if not self._permits(endpoint, principal="sns.amazonaws.com", source_arn=topic["arn"]):
-                    raise AwsError(
-                        "AccessDenied",
-                        "the function's policy does not let sns.amazonaws.com invoke it for this topic",
-                        403,
-                    )
-                record = {
-                    "EventSource": "aws:sns",
-                    "EventVersion": "1.0",
-                    "EventSubscriptionArn": subscription["arn"],
-                    "Sns": notification,
-                }
-                self._invoke_event(endpoint, json.dumps({"Records": [record]}).encode(), source="sns")
-            else:
-                text = message if protocol == "email" else json.dumps(notification, indent=2)
-                mail = notification_mail(
-                    subscription_arn=subscription["arn"],
-                    display_name=topic["attributes"]["DisplayName"],
-                    endpoint=endpoint,
-                    subject=subject,
-                    message=text,
-                    token=subscription["unsubscribe_token"],
-                    base_url=self._public_url(),
-                )
-                await self._mail(endpoint, mail)
+            await self._mail(to, mail)
+        except OSError:
+            return  # told at each attempt; who did not get it subscribes again
+
+    async def _deliver(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
+        topic, endpoint = subscription["topic"], subscription["endpoint"]
+        try:
+            await self._ways[subscription["protocol"]](display_name, subscription, message)
+        except (AwsError, OSError) as error:
+            self._measure(topic, "NumberOfNotificationsFailed", 1.0)
+            self._emit("not delivered", topic=topic, endpoint=endpoint, error=getattr(error, "message", error))
+            await self._dead_letter(subscription, message)
+        else:
+            self._measure(topic, "NumberOfNotificationsDelivered", 1.0)
+
+    async def _to_queue(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
+        await self._send(subscription["endpoint"], subscription, message)
+
+    async def _to_function(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
+        endpoint, topic = subscription["endpoint"], subscription["topic"]
+        if not self._permits(endpoint, principal=SNS, source_arn=topic):
+            raise AwsError("AccessDenied", f"the function's policy does not let {SNS} invoke it for this topic", 403)
+        event = lambda_event(message, subscription, self._public_url())
+        self._invoke_event(endpoint, json.dumps(event).encode(), source="sns")
+
+    async def _to_person(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
+        text, endpoint = message["text"], subscription["endpoint"]
+        if subscription["protocol"] == "email-json":
+            text = json.dumps(notification(message, subscription, self._public_url()), indent=2)
+        mail = notification_mail(subscription, display_name, message["subject"], text, self._public_url())
+        await self._mail(endpoint, mail)
+
+    async def _dead_letter(self, subscription: dict[str, Any], message: Message) -> None:
+        policy, topic = subscription["attributes"].get("RedrivePolicy"), subscription["topic"]
+        if not policy:
+            return
+        queue = json.loads(policy)["deadLetterTargetArn"]
+        try:
+            await self._send(queue, subscription, message)
         except AwsError as error:
-            self._emit("not delivered", topic=topic["arn"], endpoint=endpoint, error=error.message)
-            await self._dead_letter(subscription, notification)
+            self._measure(topic, "NumberOfNotificationsFailedToRedriveToDlq", 1.0)
+            self._emit("not delivered", topic=topic, endpoint=queue, error=error.message)
+        else:
+            self._measure(topic, "NumberOfNotificationsRedrivenToDlq", 1.0)
 
-    async def _dead_letter(self, subscription: dict[str, Any], notification: dict[str, Any]) -> None:
-        policy = subscription["attributes"].get("RedrivePolicy")
-        if policy:
-            await self._send_to_queue(
-                json.loads(policy)["deadLetterTargetArn"], json.dumps(notification), sender_id="AIDASNS"
-            )
-
-    def _check_queue(self, topic_arn: str, queue_arn: str) -> None:
+    async def _send(self, queue_arn: str, subscription: dict[str, Any], message: Message) -> None:
+        """Send to a queue, in the envelope or raw."""
+        topic = subscription["topic"]
         decision = allows_principal(
             self._queue_policy(queue_arn),
-            principal={"Service": "sns.amazonaws.com"},
+            principal={"Service": SNS},
             action="sqs:SendMessage",
             resource=queue_arn,
-            context={"aws:SourceArn": topic_arn, "aws:SourceAccount": ACCOUNT_ID},
+            context={"aws:SourceArn": topic, "aws:SourceAccount": ACCOUNT_ID},
         )
         if decision != "allow":
-            raise AwsError(
-                "AccessDenied", "the queue's policy does not let sns.amazonaws.com send to it for this topic", 403
-            )
+            raise AwsError("AccessDenied", f"the queue's policy does not let {SNS} send to it for this topic", 403)
+        body, attributes = json.dumps(notification(message, subscription, self._public_url())), {}
+        if subscription["attributes"].get("RawMessageDelivery") == "true":
+            body, attributes = message["text"], message["attributes"]
+            if len(attributes) > MOST_RAW_ATTRIBUTES:
+                text = f"a raw message has at most {MOST_RAW_ATTRIBUTES} attributes, this one has {len(attributes)}"
+                raise AwsError("InvalidParameterValue", text)
+        grouped = {"group_id": message["group_id"]} if message["group_id"] else {}
+        if queue_arn.endswith(".fifo"):
+            grouped["deduplication_id"] = message["deduplication_id"]
+        await self._send_to_queue(queue_arn, body, message_attributes=attributes, sender_id=SENDER_ID, **grouped)
 
     async def _mail(self, to: str, mail: bytes) -> None:
         for wait in (*RETRIES, None):
@@ -131,22 +143,6 @@ class Delivery:
                 return
             except OSError as error:
                 self._emit("mail not sent", to=to, error=error)
-                if wait is not None:
-                    await asyncio.sleep(self._clock.scaled(wait))
-
-
-def _notification(
-    arn: str, message_id: str, message: str, subject: str | None, attributes: dict[str, Any], *, now: float
-) -> dict[str, Any]:
-    """The envelope; without a signature, since only AWS can sign as AWS."""
-    notification: dict[str, Any] = {"Type": "Notification", "MessageId": message_id, "TopicArn": arn}
-    if subject is not None:
-        notification["Subject"] = subject
-    notification["Message"] = message
-    notification["Timestamp"] = f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
-    if attributes:
-        notification["MessageAttributes"] = {
-            name: {"Type": value.get("DataType"), "Value": value.get("StringValue")}
-            for name, value in attributes.items()
-        }
-    return notification
+                if wait is None:
+                    raise
+                await asyncio.sleep(self._clock.scaled(wait))

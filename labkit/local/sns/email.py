@@ -9,7 +9,10 @@ from datetime import UTC, datetime
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, make_msgid
+from typing import Any
 from urllib.parse import urlencode
+
+from labkit.local.sns.notification import unsubscribe_url
 
 SENDER = "no-reply@sns.amazonaws.com"
 LONGEST_LINE = 900  # SMTP allows 998: an event in one line is longer
@@ -29,19 +32,10 @@ def confirmation_mail(topic_arn: str, display_name: str, endpoint: str, token: s
 
 
 def notification_mail(
-    *,
-    subscription_arn: str,
-    display_name: str,
-    endpoint: str,
-    subject: str | None,
-    message: str,
-    token: str,
-    base_url: str,
+    subscription: dict[str, Any], display_name: str, subject: str | None, message: str, base_url: str
 ) -> bytes:
     """Return the mail that carries a message of the topic, with the link to unsubscribe behind it."""
-    link = f"{base_url}/_labkit/sns/unsubscribe?" + urlencode(
-        {"SubscriptionArn": subscription_arn, "Endpoint": endpoint, "Token": token}
-    )
+    link = unsubscribe_url(subscription, base_url)
     body = (
         f"{message}\n\n--\n"
         "If you wish to stop receiving notifications from this topic, please click or visit the link below to "
@@ -50,7 +44,7 @@ def notification_mail(
         "Please do not reply directly to this email. If you have any questions or comments regarding this email, "
         "please contact us at https://aws.amazon.com/support\n"
     )
-    return _mail(display_name, endpoint, subject or NO_SUBJECT, body)
+    return _mail(display_name, subscription["endpoint"], subject or NO_SUBJECT, body)
 
 
 def _mail(display_name: str, to: str, subject: str, body: str) -> bytes:

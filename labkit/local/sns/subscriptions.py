@@ -1,24 +1,28 @@
-"""Subscriptions to topics, the confirmation of an e-mail address, and the pages that mails link to.
+"""Subscriptions to topics, and the confirmation of an address.
 
 https://docs.aws.amazon.com/sns/latest/api/API_Subscribe.html
 """
 
 from __future__ import annotations
 
-import html
 import re
 import secrets
 import uuid
 from collections.abc import Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpRequest, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
-from labkit.local.inbox_page import page
+from labkit.local.sns.subscription_attributes import read_attributes, same_attributes, set_attribute, shown_attributes
+from labkit.local.sns.topic_attributes import invalid
+from labkit.local.sns.topics import check_arn, page_of
 
 EMAIL = re.compile(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+")
+TOKEN = re.compile(r"[0-9a-f]{64,512}")
+ENDPOINT_ARN = re.compile(r"arn:aws:(sqs|lambda):[a-z0-9-]+:\d{12}:\S+")
 TOKEN_SECONDS = 172_800
 PROTOCOLS = ("email", "email-json", "sqs", "lambda")
+NOT_HERE = ("sms", "application", "firehose", "http", "https")
 PENDING = "PendingConfirmation"
 
 
@@ -28,8 +32,8 @@ class Subscriptions:
     def __init__(
         self,
         *,
-        topic: Callable[[Any], dict[str, Any]],
-        ask: Callable[[dict[str, Any], dict[str, Any]], None],
+        topic: Callable[[ApiCall], dict[str, Any]],
+        ask: Callable[[str, dict[str, Any]], None],
         clock: Clock,
     ) -> None:
         self._topic, self._ask, self._clock = topic, ask, clock
@@ -42,9 +46,9 @@ class Subscriptions:
             "Subscribe": self.subscribe,
             "ConfirmSubscription": self.confirm_subscription,
             "Unsubscribe": self.unsubscribe,
-            "ListSubscriptions": lambda call: {"Subscriptions": [_listed(s) for s in self.by_arn.values()]},
+            "ListSubscriptions": self.list_subscriptions,
             "ListSubscriptionsByTopic": self.list_subscriptions_by_topic,
-            "GetSubscriptionAttributes": lambda call: {"Attributes": _attributes(self._subscription(call))},
+            "GetSubscriptionAttributes": lambda call: {"Attributes": shown_attributes(self._subscription(call))},
             "SetSubscriptionAttributes": self.set_subscription_attributes,
         }
 
@@ -52,10 +56,19 @@ class Subscriptions:
         """Return the subscriptions of a topic, confirmed or not."""
         return [subscription for subscription in self.by_arn.values() if subscription["topic"] == topic_arn]
 
+    def count(self, topic_arn: str) -> tuple[int, int]:
+        """Count the confirmed and the pending subscriptions of a topic."""
+        mine = self.of_topic(topic_arn)
+        return sum(not s["token"] for s in mine), sum(bool(s["token"]) for s in mine)
+
     def forget_topic(self, topic_arn: str) -> None:
         """End the subscriptions of a topic that was deleted."""
         for subscription in self.of_topic(topic_arn):
-            del self.by_arn[subscription["arn"]]
+            self.end(subscription["arn"])
+
+    def end(self, arn: str) -> None:
+        """End a subscription."""
+        self.by_arn.pop(arn, None)
 
     def pending(self) -> int:
         """Count the subscriptions that wait for their confirmation."""
@@ -63,122 +76,125 @@ class Subscriptions:
 
     def subscribe(self, call: ApiCall) -> dict[str, Any]:
         """Subscribe an endpoint; an e-mail address must confirm first."""
-        topic, protocol, endpoint = (
-            self._topic(call.params.get("TopicArn")),
-            call.params.get("Protocol"),
-            str(call.params.get("Endpoint") or ""),
-        )
-        if protocol not in PROTOCOLS:
-            raise AwsError(
-                "InvalidParameter",
-                f"Invalid parameter: the local cloud delivers to {', '.join(PROTOCOLS)}; Protocol was {protocol!r}",
-            )
-        if protocol.startswith("email") and not EMAIL.fullmatch(endpoint):
-            raise AwsError("InvalidParameter", "Invalid parameter: Email address")
-        if not protocol.startswith("email") and not endpoint.startswith(f"arn:aws:{protocol}:"):
-            raise AwsError("InvalidParameter", f"Invalid parameter: {protocol.upper()} endpoint ARN")
-        for name in call.params.get("Attributes") or {}:
-            _check_attribute(name)
+        topic, protocol = self._topic(call), str(call.params.get("Protocol") or "")
+        endpoint, fifo = str(call.params.get("Endpoint") or ""), "FifoTopic" in topic["attributes"]
+        _check_endpoint(protocol, endpoint, fifo=fifo)
+        attributes = read_attributes(call.params.get("Attributes") or {}, protocol, fifo=fifo)
         key = (topic["arn"], protocol, endpoint)
         existing = next((s for s in self.by_arn.values() if (s["topic"], s["protocol"], s["endpoint"]) == key), None)
+        if existing and not same_attributes(existing["attributes"], attributes):
+            raise invalid("Attributes Reason: Subscription already exists with different attributes")
+        confirmed = not protocol.startswith("email")
         subscription = existing or {
             "arn": f"{topic['arn']}:{uuid.uuid4()}",
             "topic": topic["arn"],
             "protocol": protocol,
             "endpoint": endpoint,
-            "token": secrets.token_hex(48) if protocol.startswith("email") else "",
+            "token": "" if confirmed else secrets.token_hex(72),
+            "used_token": "",
             "unsubscribe_token": secrets.token_hex(24),
             "since": self._clock.now(),
-            "attributes": dict(call.params.get("Attributes") or {}),
+            "principal": call.caller.role_arn or call.caller.arn,
+            "authenticated": confirmed,
+            "authenticate_on_unsubscribe": False,
+            "attributes": attributes,
         }
         self.by_arn[subscription["arn"]] = subscription
-        if subscription["token"]:
-            self._ask(topic, subscription)
-            shown = subscription["arn"] if call.params.get("ReturnSubscriptionArn") else "pending confirmation"
-            return {"SubscriptionArn": shown}
-        return {"SubscriptionArn": subscription["arn"]}
+        if not subscription["token"]:
+            return {"SubscriptionArn": subscription["arn"]}
+        self._ask(topic["attributes"]["DisplayName"], subscription)
+        shown = subscription["arn"] if call.params.get("ReturnSubscriptionArn") else "pending confirmation"
+        return {"SubscriptionArn": shown}
 
     def confirm_subscription(self, call: ApiCall) -> dict[str, Any]:
-        """Confirm by the token of the mail."""
-        confirmed = self._confirm(str(call.params.get("TopicArn")), str(call.params.get("Token") or ""))
-        return {"SubscriptionArn": confirmed["arn"]}
+        """Confirm by the token of the mail, by a signed call: so it can ask for one to unsubscribe, too."""
+        topic_arn, token = str(call.params.get("TopicArn") or ""), str(call.params.get("Token") or "")
+        check_arn(topic_arn, "TopicArn")
+        if not TOKEN.fullmatch(token):
+            raise AwsError("InvalidParameter", "Invalid token")
+        pending = next((s for s in self.by_arn.values() if s["token"] == token), None)
+        subscription = self.confirm(topic_arn, token)
+        if pending is subscription:
+            subscription["authenticated"] = True
+            wanted = str(call.params.get("AuthenticateOnUnsubscribe") or "")
+            subscription["authenticate_on_unsubscribe"] = wanted.lower() == "true"
+        return {"SubscriptionArn": subscription["arn"]}
 
-    def _confirm(self, topic_arn: str, token: str) -> dict[str, Any]:
+    def confirm(self, topic_arn: str, token: str) -> dict[str, Any]:
+        """Confirm a subscription and return it; the same token twice is fine.
+
+        Raises:
+            AwsError: ``InvalidParameter``.
+        """
         for subscription in self.by_arn.values():
-            kept = subscription["token"] or subscription.get("used_token", "")
+            kept = subscription["token"] or subscription["used_token"]
             if subscription["topic"] == topic_arn and token and secrets.compare_digest(kept.encode(), token.encode()):
                 if subscription["token"] and self._clock.now() - subscription["since"] > TOKEN_SECONDS:
-                    raise AwsError("InvalidParameter", "Invalid parameter: Token has expired")
+                    raise invalid("Token has expired")
                 subscription["used_token"], subscription["token"] = token, ""
                 return subscription
-        raise AwsError("InvalidParameter", "Invalid parameter: Token")
+        raise invalid("Token")
+
+    def of_link(self, arn: str, token: str) -> dict[str, Any] | None:
+        """Find the subscription of a link to unsubscribe, or ``None``."""
+        found = self.by_arn.get(arn)
+        right = found is not None and secrets.compare_digest(found["unsubscribe_token"].encode(), token.encode())
+        return found if right else None
 
     def unsubscribe(self, call: ApiCall) -> None:
-        """End a subscription; one that is still pending cannot be ended."""
+        """End a subscription; one that is not there is ended already."""
         arn = str(call.params.get("SubscriptionArn") or "")
+        if not arn:
+            raise invalid("SubscriptionArn Reason: no value for required parameter")
+        check_arn(arn, "SubscriptionArn")
         if arn.count(":") != 6:
-            raise AwsError(
-                "InvalidParameter",
-                "Invalid parameter: SubscriptionArn Reason: An ARN must have at least 6 elements, not 1",
-            )
-        self.by_arn.pop(arn, None)
+            raise invalid("SubscriptionId")
+        self.end(arn)
+
+    def list_subscriptions(self, call: ApiCall) -> dict[str, Any]:
+        """List the subscriptions of the region, in pages of 100."""
+        return self._page(call, [arn for arn in self.by_arn if arn.split(":")[3] == call.region])
 
     def list_subscriptions_by_topic(self, call: ApiCall) -> dict[str, Any]:
-        """List the subscriptions of a topic."""
-        arn = self._topic(call.params.get("TopicArn"))["arn"]
-        return {"Subscriptions": [_listed(subscription) for subscription in self.of_topic(arn)]}
+        """List the subscriptions of a topic, in pages of 100."""
+        return self._page(call, [subscription["arn"] for subscription in self.of_topic(self._topic(call)["arn"])])
+
+    def _page(self, call: ApiCall, arns: list[str]) -> dict[str, Any]:
+        page, more = page_of(arns, call.params.get("NextToken"))
+        return {"Subscriptions": [_listed(self.by_arn[arn]) for arn in page], **more}
 
     def set_subscription_attributes(self, call: ApiCall) -> None:
-        """Set RawMessageDelivery or RedrivePolicy."""
-        name = call.params.get("AttributeName")
-        _check_attribute(str(name))
-        self._subscription(call)["attributes"][name] = call.params.get("AttributeValue")
-
-    async def confirm_page(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        """Confirm a subscription for the person who opened the mailed link."""
-        try:
-            subscription = self._confirm(query.get("TopicArn", ""), query.get("Token", ""))
-        except AwsError:
-            return _page(
-                404, "This link confirms nothing", "It is not complete, has expired, or its subscription is gone."
-            )
-        return _page(
-            200,
-            "Subscription confirmed!",
-            f"You have subscribed {subscription['endpoint']} to the topic {subscription['topic']}. "
-            f"Your subscription's id is: {subscription['arn']}",
-        )
-
-    async def unsubscribe_page(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
-        """End a subscription for the person who opened the mailed link."""
-        subscription = self.by_arn.get(query.get("SubscriptionArn", ""))
-        token = query.get("Token", "")
-        if subscription is None or not secrets.compare_digest(
-            subscription["unsubscribe_token"].encode(), token.encode()
-        ):
-            return _page(
-                404, "This link ends no subscription", "It is not complete, or the subscription is gone already."
-            )
-        del self.by_arn[subscription["arn"]]
-        return _page(
-            200,
-            "Subscription removed!",
-            f"{subscription['endpoint']} gets no more mails of the topic {subscription['topic']}.",
-        )
+        """Change one attribute."""
+        subscription, name = self._subscription(call), str(call.params.get("AttributeName") or "")
+        fifo = subscription["topic"].endswith(".fifo")
+        set_attribute(subscription, name, str(call.params.get("AttributeValue") or ""), fifo=fifo)
 
     def _subscription(self, call: ApiCall) -> dict[str, Any]:
-        arn = call.params.get("SubscriptionArn")
+        arn = str(call.params.get("SubscriptionArn") or "")
+        check_arn(arn, "SubscriptionArn")
         if arn not in self.by_arn:
             raise AwsError("NotFound", "Subscription does not exist", 404)
-        return self.by_arn[str(arn)]
+        return self.by_arn[arn]
 
 
-def _check_attribute(name: str) -> None:
-    if name not in ("RawMessageDelivery", "RedrivePolicy"):
-        raise AwsError(
-            "InvalidParameter",
-            f"Invalid parameter: the local cloud does not support the subscription attribute {name} yet",
-        )
+def _check_endpoint(protocol: str, endpoint: str, *, fifo: bool) -> None:
+    if protocol in NOT_HERE:
+        text = f"the local cloud delivers to {', '.join(PROTOCOLS)}; it does not deliver to {protocol}"
+        raise invalid(text)
+    if protocol not in PROTOCOLS:
+        raise invalid(f"Amazon SNS does not support this protocol string: {protocol}")
+    if fifo and protocol != "sqs":
+        raise invalid(f"Invalid parameter: Endpoint Reason: a FIFO topic delivers to SQS queues, not to {protocol}")
+    if protocol.startswith("email"):
+        if not EMAIL.fullmatch(endpoint):
+            raise invalid("Email address")
+        return
+    found = ENDPOINT_ARN.fullmatch(endpoint)
+    if not found or found[1] != protocol:
+        raise invalid(f"{protocol.upper() if protocol == 'sqs' else 'Lambda'} endpoint ARN")
+    if protocol == "sqs" and endpoint.endswith(".fifo") and not fifo:
+        text = "Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics"
+        raise invalid(f"Invalid parameter: {text}")
 
 
 def _listed(subscription: dict[str, Any]) -> dict[str, str]:
@@ -189,22 +205,3 @@ def _listed(subscription: dict[str, Any]) -> dict[str, str]:
         "Endpoint": subscription["endpoint"],
         "TopicArn": subscription["topic"],
     }
-
-
-def _attributes(subscription: dict[str, Any]) -> dict[str, str]:
-    return {
-        "SubscriptionArn": subscription["arn"],
-        "TopicArn": subscription["topic"],
-        "Protocol": subscription["protocol"],
-        "Endpoint": subscription["endpoint"],
-        "Owner": ACCOUNT_ID,
-        "PendingConfirmation": "true" if subscription["token"] else "false",
-        "ConfirmationWasAuthenticated": "false",
-        "RawMessageDelivery": "false",
-        **subscription["attributes"],
-    }
-
-
-def _page(status: int, title: str, text: str) -> HttpResponse:
-    content = page(title, f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>")
-    return HttpResponse(status, content.encode(), {"Content-Type": "text/html; charset=utf-8"})

@@ -1,72 +1,39 @@
-"""Amazon SNS: topics, and publishing to those who subscribed.
+"""Topics: their operations, attributes, permissions and tags.
 
-https://docs.aws.amazon.com/sns/latest/api/
+https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html
 """
 
 from __future__ import annotations
 
 import json
 import re
-import uuid
-from collections.abc import Awaitable, Callable
-from copy import deepcopy
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
-from labkit.local.clock import Clock
-from labkit.local.picture import Arrow, Part, Picture
-from labkit.local.policy import allows_principal
-from labkit.local.sns.delivery import Delivery
-from labkit.local.sns.subscriptions import Subscriptions
+from labkit.local.sns.topic_attributes import (
+    OWNER_ACTIONS,
+    check_topic_attribute,
+    effective_delivery_policy,
+    invalid,
+    owner_policy,
+    read_policy,
+)
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,256}")
-LARGEST = 262_144
+FIFO_NAME = re.compile(r"[A-Za-z0-9_-]{1,251}\.fifo")
+PAGE = 100
+MOST_TAGS = 50
 
 
-class Sns:
-    """Standard topics."""
+class Topics:
+    """All topics, *by_arn*. *subscriptions* counts those of a topic: confirmed, pending."""
 
     def __init__(
-        self,
-        *,
-        send_mail: Callable[[str, str, bytes], Awaitable[None]],
-        send_to_queue: Callable[..., Awaitable[str]],
-        queue_policy: Callable[[str], dict[str, Any] | None],
-        invoke_event: Callable[..., str],
-        permits: Callable[..., bool],
-        public_url: Callable[[], str],
-        clock: Clock,
-        emit: Callable[..., None],
+        self, *, subscriptions: Callable[[str], tuple[int, int]], topic_deleted: Callable[[str], None]
     ) -> None:
-        self._topics: dict[str, dict[str, Any]] = {}
-        self._delivery = Delivery(
-            send_mail=send_mail,
-            send_to_queue=send_to_queue,
-            queue_policy=queue_policy,
-            invoke_event=invoke_event,
-            permits=permits,
-            public_url=public_url,
-            clock=clock,
-            emit=emit,
-        )
-        self.subscriptions = Subscriptions(topic=self._topic, ask=self._delivery.ask, clock=clock)
-
-    def description(self) -> dict[str, int]:
-        """Count the topics, the confirmed and the pending subscriptions, for the health page."""
-        pending = self.subscriptions.pending()
-        confirmed = len(self.subscriptions.by_arn) - pending
-        return {"topics": len(self._topics), "subscriptions": confirmed, "pending": pending}
-
-    def picture(self) -> Picture:
-        """Draw the topics and whom they reach; an address of a person is a part, too."""
-        drawn: Picture = [Part(arn, "SNS topic", arn.rpartition(":")[2]) for arn in self._topics]
-        for subscription in self.subscriptions.by_arn.values():
-            end, how = subscription["endpoint"], "subscription"
-            if subscription["protocol"].startswith("email"):
-                how += ", not confirmed" if subscription["token"] else ""
-                drawn.append(Part(end, "E-mail", end))
-            drawn.append(Arrow(subscription["topic"], end, how))
-        return drawn
+        self._count, self._deleted = subscriptions, topic_deleted
+        self.by_arn: dict[str, dict[str, Any]] = {}
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -74,206 +41,187 @@ class Sns:
         return {
             "CreateTopic": self.create_topic,
             "DeleteTopic": self.delete_topic,
-            "ListTopics": lambda call: {
-                "Topics": [{"TopicArn": arn} for arn in self._topics if arn.split(":")[3] == call.region]
-            },
+            "ListTopics": self.list_topics,
             "GetTopicAttributes": self.get_topic_attributes,
             "SetTopicAttributes": self.set_topic_attributes,
-            "Publish": self.publish,
+            "AddPermission": self.add_permission,
+            "RemovePermission": self.remove_permission,
             "TagResource": self.tag_resource,
-            "ListTagsForResource": lambda call: {"Tags": self._topic(call.params.get("ResourceArn"))["tags"]},
-            **self.subscriptions.operations,
+            "UntagResource": self.untag_resource,
+            "ListTagsForResource": lambda call: {"Tags": self._tagged(call)["tags"]},
         }
-
-    # --- Topics -------------------------------------------------------------------------------------------------------
 
     def create_topic(self, call: ApiCall) -> dict[str, Any]:
         """Create a topic, or return the one with this name."""
         name = str(call.params.get("Name") or "")
-        attributes = dict(call.params.get("Attributes") or {})
-        if name.endswith(".fifo") or attributes.get("FifoTopic") == "true":
-            raise AwsError("InvalidParameter", "Invalid parameter: the local cloud has standard topics only.")
-        if not NAME.fullmatch(name):
-            raise AwsError("InvalidParameter", "Invalid parameter: Topic Name")
+        attributes = {key: str(value) for key, value in (call.params.get("Attributes") or {}).items()}
+        fifo = attributes.pop("FifoTopic", "false") == "true"
+        if not (FIFO_NAME if fifo else NAME).fullmatch(name):
+            raise invalid("Topic Name")
+        for key, value in attributes.items():
+            check_topic_attribute(key, value, fifo=fifo, reason="Attributes Reason: ")
+        tags = _checked_tags(call.params.get("Tags") or [])
         arn = f"arn:aws:sns:{call.region}:{ACCOUNT_ID}:{name}"
-        if arn not in self._topics:
-            self._topics[arn] = {
-                "arn": arn,
-                "attributes": {"DisplayName": "", "Policy": _owner_policy(arn), **attributes},
-                "tags": list(call.params.get("Tags") or []),
-            }
+        if kept := self.by_arn.get(arn):
+            if any(kept["attributes"].get(key) != value for key, value in attributes.items()):
+                raise invalid("Attributes Reason: Topic already exists with different attributes")
+            if any(tag not in kept["tags"] for tag in tags):
+                raise invalid("Tags Reason: Topic already exists with different tags")
+            return {"TopicArn": arn}
+        fifo_attributes = {"FifoTopic": "true", "ContentBasedDeduplication": "false"} if fifo else {}
+        self.by_arn[arn] = {
+            "arn": arn,
+            "attributes": {"DisplayName": "", "Policy": owner_policy(arn), **fifo_attributes, **attributes},
+            "tags": tags,
+        }
         return {"TopicArn": arn}
 
     def delete_topic(self, call: ApiCall) -> None:
-        """Delete a topic and its subscriptions."""
-        arn = str(call.params.get("TopicArn"))
-        self._topics.pop(arn, None)
-        self.subscriptions.forget_topic(arn)
+        """Delete a topic and its subscriptions; one that is not there is deleted already."""
+        arn = topic_arn_of(call, "TopicArn")
+        self.by_arn.pop(arn, None)
+        self._deleted(arn)
+
+    def list_topics(self, call: ApiCall) -> dict[str, Any]:
+        """List the topics of the region, in pages of 100."""
+        arns = [arn for arn in self.by_arn if arn.split(":")[3] == call.region]
+        found, more = page_of(arns, call.params.get("NextToken"))
+        return {"Topics": [{"TopicArn": arn} for arn in found], **more}
 
     def get_topic_attributes(self, call: ApiCall) -> dict[str, Any]:
         """Return a topic's attributes."""
-        topic = self._topic(call.params.get("TopicArn"))
-        mine = self.subscriptions.of_topic(topic["arn"])
-        counts = {
-            "SubscriptionsConfirmed": sum(not s["token"] for s in mine),
-            "SubscriptionsPending": sum(bool(s["token"]) for s in mine),
-        }
+        topic = self.of(call)
+        confirmed, pending = self._count(topic["arn"])
         return {
             "Attributes": {
                 "TopicArn": topic["arn"],
                 "Owner": ACCOUNT_ID,
+                "SubscriptionsConfirmed": str(confirmed),
+                "SubscriptionsPending": str(pending),
                 "SubscriptionsDeleted": "0",
-                **{name: str(value) for name, value in counts.items()},
+                "EffectiveDeliveryPolicy": effective_delivery_policy(topic["attributes"]),
                 **topic["attributes"],
             }
         }
 
     def set_topic_attributes(self, call: ApiCall) -> None:
         """Set one attribute; a policy replaces the whole policy."""
-        topic, name, value = (
-            self._topic(call.params.get("TopicArn")),
-            call.params.get("AttributeName"),
-            call.params.get("AttributeValue") or "",
-        )
-        if name == "Policy":
-            try:
-                if not isinstance(json.loads(value), dict):
-                    raise ValueError
-            except ValueError:
-                raise AwsError("InvalidParameter", "Invalid parameter: Policy Error: null") from None
-        elif name not in ("DisplayName", "DeliveryPolicy", "KmsMasterKeyId", "TracingConfig", "SignatureVersion"):
-            raise AwsError("InvalidParameter", f"Invalid parameter: AttributeName {name}")
-        topic["attributes"][name] = value
+        topic, name = self.of(call), str(call.params.get("AttributeName") or "")
+        value = str(call.params.get("AttributeValue") or "")
+        check_topic_attribute(name, value, fifo="FifoTopic" in topic["attributes"])
+        if value or name == "DisplayName":
+            topic["attributes"][name] = value
+        else:
+            topic["attributes"].pop(name, None)
+
+    def add_permission(self, call: ApiCall) -> None:
+        """Add a statement to the topic's policy, for the roots of accounts."""
+        topic, label = self.of(call), str(call.params.get("Label") or "")
+        policy = read_policy(topic["attributes"]["Policy"])
+        statements = _statements(policy)
+        if any(statement.get("Sid") == label for statement in statements):
+            raise invalid("Statement already exists")
+        names = [str(name) for name in call.params.get("ActionName") or []]
+        if not names or not set(names) <= set(OWNER_ACTIONS):
+            raise invalid("Policy statement action out of service scope!")
+        accounts = [f"arn:aws:iam::{account}:root" for account in call.params.get("AWSAccountId") or []]
+        statement = {
+            "Sid": label,
+            "Effect": "Allow",
+            "Principal": {"AWS": _one_or_all(accounts)},
+            "Action": _one_or_all([f"SNS:{name}" for name in names]),
+            "Resource": topic["arn"],
+        }
+        topic["attributes"]["Policy"] = json.dumps({**policy, "Statement": [*statements, statement]})
+
+    def remove_permission(self, call: ApiCall) -> None:
+        """Remove a statement by its label; one that is not there is removed already."""
+        topic, label = self.of(call), call.params.get("Label")
+        policy = read_policy(topic["attributes"]["Policy"])
+        kept = [statement for statement in _statements(policy) if statement.get("Sid") != label]
+        topic["attributes"]["Policy"] = json.dumps({**policy, "Statement": kept})
+
+    # --- Tags ---------------------------------------------------------------------------------------------------------
 
     def tag_resource(self, call: ApiCall) -> None:
         """Add tags to a topic."""
-        topic = self._topic(call.params.get("ResourceArn"))
-        given = {tag["Key"]: tag for tag in call.params.get("Tags") or []}
-        topic["tags"] = [tag for tag in topic["tags"] if tag["Key"] not in given] + list(given.values())
+        topic, given = self._tagged(call), _checked_tags(call.params.get("Tags") or [])
+        names = {tag["Key"] for tag in given}
+        topic["tags"] = _checked_tags([tag for tag in topic["tags"] if tag["Key"] not in names] + given)
 
-    # --- Publishing ---------------------------------------------------------------------------------------------------
+    def untag_resource(self, call: ApiCall) -> None:
+        """Remove tags."""
+        topic, names = self._tagged(call), set(call.params.get("TagKeys") or [])
+        topic["tags"] = [tag for tag in topic["tags"] if tag["Key"] not in names]
 
-    def publish(self, call: ApiCall) -> dict[str, Any]:
-        """Publish a message to a topic."""
-        params = call.params
-        topic, message, subject = (
-            self._topic(params.get("TopicArn") or params.get("TargetArn")),
-            params.get("Message") or "",
-            params.get("Subject"),
-        )
-        if not message:
-            raise AwsError("InvalidParameter", "Invalid parameter: Empty message")
-        if len(message.encode()) > LARGEST:
-            raise AwsError("InvalidParameter", "Invalid parameter: Message too long")
-        if subject is not None and (not 0 < len(subject) < 100 or "\n" in subject):
-            raise AwsError("InvalidParameter", "Invalid parameter: Subject")
-        if params.get("MessageStructure"):
-            raise AwsError(
-                "InvalidParameter", "Invalid parameter: the local cloud does not support MessageStructure yet"
-            )
-        return {"MessageId": self._fan_out(topic, message, subject, params.get("MessageAttributes") or {})}
+    def _tagged(self, call: ApiCall) -> dict[str, Any]:
+        topic = self.by_arn.get(str(call.params.get("ResourceArn") or ""))
+        if topic is None:
+            raise AwsError("ResourceNotFound", "Resource does not exist", 404)
+        return topic
 
-    def policy_of(self, topic_arn: str) -> dict[str, Any]:
-        """Return a topic's policy.
+    # --- Look-up ------------------------------------------------------------------------------------------------------
+
+    def of(self, call: ApiCall, parameter: str = "TopicArn") -> dict[str, Any]:
+        """Find the topic that a call names.
+
+        Raises:
+            AwsError: ``InvalidParameter``, ``NotFound``.
+        """
+        return self.find(topic_arn_of(call, parameter))
+
+    def find(self, arn: str) -> dict[str, Any]:
+        """Find a topic by its ARN.
 
         Raises:
             AwsError: ``NotFound``.
         """
-        policy: dict[str, Any] = json.loads(self._topic(topic_arn)["attributes"]["Policy"])
-        return policy
-
-    async def publish_from_service(
-        self, topic_arn: str, message: str, *, principal: str, source_arn: str, subject: str | None = None
-    ) -> None:
-        """Publish for a service of AWS, if the topic's policy lets it.
-
-        Raises:
-            AwsError: ``NotFound``, ``AuthorizationError``.
-        """
-        decision = allows_principal(
-            self.policy_of(topic_arn),
-            principal={"Service": principal},
-            action="sns:Publish",
-            resource=topic_arn,
-            context={"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT_ID},
-        )
-        if decision != "allow":
-            raise AwsError(
-                "AuthorizationError",
-                f"{principal} is not authorized to perform: SNS:Publish on resource: {topic_arn}",
-                403,
-            )
-        self._fan_out(self._topic(topic_arn), message, subject, {})
-
-    def publish_by_role(self, topic_arn: str, message: str) -> None:
-        """Publish for a role that may: within an account its policy is enough, whatever the topic's says.
-
-        Raises:
-            AwsError: ``NotFound``.
-        """
-        self._fan_out(self._topic(topic_arn), message, None, {})
-
-    def _fan_out(self, topic: dict[str, Any], message: str, subject: str | None, attributes: dict[str, Any]) -> str:
-        message_id = str(uuid.uuid4())
-        for subscription in self.subscriptions.of_topic(topic["arn"]):
-            if not subscription["token"]:
-                self._delivery.begin(
-                    {
-                        "topic": topic,
-                        "subscription": subscription,
-                        "message_id": message_id,
-                        "message": message,
-                        "subject": subject,
-                        "attributes": attributes,
-                    }
-                )
-        return message_id
-
-    def _topic(self, arn: Any) -> dict[str, Any]:
-        if not str(arn).startswith("arn:aws:sns:"):
-            raise AwsError(
-                "InvalidParameter", "Invalid parameter: TopicArn Reason: An ARN must have at least 6 elements, not 1"
-            )
-        if arn not in self._topics:
+        if arn not in self.by_arn:
             raise AwsError("NotFound", "Topic does not exist", 404)
-        return self._topics[str(arn)]
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return the topics, the subscriptions and the deliveries under way, as plain data."""
-        return deepcopy(
-            {
-                "topics": self._topics,
-                "subscriptions": self.subscriptions.by_arn,
-                "deliveries": list(self._delivery.under_way.values()),
-            }
-        )
-
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a snapshot; a delivery that was under way begins again."""
-        kept = deepcopy(state)
-        self._topics.update(kept["topics"])
-        self.subscriptions.by_arn.update(kept["subscriptions"])
-        for delivery in kept["deliveries"]:
-            self._delivery.begin(delivery)
+        return self.by_arn[arn]
 
 
-def _owner_policy(arn: str) -> str:
-    actions = [
-        "GetTopicAttributes",
-        "SetTopicAttributes",
-        "AddPermission",
-        "RemovePermission",
-        "DeleteTopic",
-        "Subscribe",
-        "ListSubscriptionsByTopic",
-        "Publish",
-    ]
-    statement = {
-        "Sid": "__default_statement_ID",
-        "Effect": "Allow",
-        "Principal": {"AWS": "*"},
-        "Action": [f"SNS:{action}" for action in actions],
-        "Resource": arn,
-        "Condition": {"StringEquals": {"AWS:SourceOwner": ACCOUNT_ID}},
-    }
-    return json.dumps({"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]})
+def topic_arn_of(call: ApiCall, parameter: str) -> str:
+    """Return the ARN that a call names, if it can be one of a topic of its region."""
+    arn = str(call.params.get(parameter) or "")
+    check_arn(arn, parameter)
+    if arn.split(":")[2:4] != ["sns", call.region]:
+        raise invalid(parameter)
+    return arn
+
+
+def check_arn(arn: str, parameter: str) -> None:
+    """Refuse what cannot be an ARN."""
+    parts = arn.split(":")
+    if len(parts) < 6:
+        raise invalid(f"{parameter} Reason: An ARN must have at least 6 elements, not {len(parts)}")
+    if parts[0] != "arn":
+        raise invalid(parameter)
+
+
+def page_of(names: Iterable[str], token: str | None) -> tuple[list[str], dict[str, str]]:
+    """Return one page of names, and the NextToken when there are more."""
+    listed = list(names)
+    try:
+        start = int(token or 0)
+    except ValueError:
+        raise invalid("NextToken") from None
+    page = listed[start : start + PAGE] if start >= 0 else []
+    return page, {"NextToken": str(start + PAGE)} if len(listed) > start + PAGE else {}
+
+
+def _checked_tags(tags: list[dict[str, str]]) -> list[dict[str, str]]:
+    if len({tag["Key"] for tag in tags}) < len(tags):
+        raise invalid("Duplicated keys are not allowed.")
+    if len(tags) > MOST_TAGS:
+        raise AwsError("TagLimitExceeded", "Could not complete request: tag quota of per resource exceeded")
+    return [dict(tag) for tag in tags]
+
+
+def _statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
+    statements = policy["Statement"]
+    return statements if isinstance(statements, list) else [statements]
+
+
+def _one_or_all(values: list[str]) -> str | list[str]:
+    return values[0] if len(values) == 1 else values

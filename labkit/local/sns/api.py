@@ -1,0 +1,141 @@
+"""Amazon SNS: its operations, and what other parts of the local cloud need of topics.
+
+https://docs.aws.amazon.com/sns/latest/api/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from typing import Any
+
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.clock import Clock
+from labkit.local.picture import Arrow, Part, Picture
+from labkit.local.policy import allows_principal
+from labkit.local.sns.delivery import Delivery
+from labkit.local.sns.publishing import Publishing, check_allowed
+from labkit.local.sns.subscription_pages import SubscriptionPages
+from labkit.local.sns.subscriptions import Subscriptions
+from labkit.local.sns.topic_attributes import read_policy
+from labkit.local.sns.topics import Topics
+
+
+class Sns:
+    """Topics, subscriptions, publishing."""
+
+    def __init__(
+        self,
+        *,
+        send_mail: Callable[[str, str, bytes], Awaitable[None]],
+        send_to_queue: Callable[..., Awaitable[str]],
+        queue_policy: Callable[[str], dict[str, Any] | None],
+        invoke_event: Callable[..., str],
+        permits: Callable[..., bool],
+        public_url: Callable[[], str],
+        clock: Clock,
+        measure: Callable[[str, str, float], None],
+        emit: Callable[..., None],
+    ) -> None:
+        self._delivery = Delivery(
+            send_mail=send_mail,
+            send_to_queue=send_to_queue,
+            queue_policy=queue_policy,
+            invoke_event=invoke_event,
+            permits=permits,
+            public_url=public_url,
+            clock=clock,
+            measure=measure,
+            emit=emit,
+        )
+        self._subscriptions = Subscriptions(topic=self._topic_to_subscribe, ask=self._delivery.ask, clock=clock)
+        self._topics = Topics(subscriptions=self._subscriptions.count, topic_deleted=self._subscriptions.forget_topic)
+        self._publishing = Publishing(
+            topics=self._topics,
+            subscriptions=self._subscriptions,
+            delivery=self._delivery,
+            clock=clock,
+            measure=measure,
+        )
+        self.pages = SubscriptionPages(self._subscriptions)
+        self.publish_by_role = self._publishing.publish_for
+
+    @property
+    def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
+        """The operations of the API."""
+        return {**self._topics.operations, **self._publishing.operations, **self._subscriptions.operations}
+
+    def _topic_to_subscribe(self, call: ApiCall) -> dict[str, Any]:
+        topic = self._topics.of(call)
+        check_allowed(call, topic, call.operation)
+        return topic
+
+    def description(self) -> dict[str, int]:
+        """Count the topics, the confirmed and the pending subscriptions, for the health page."""
+        pending = self._subscriptions.pending()
+        confirmed = len(self._subscriptions.by_arn) - pending
+        return {"topics": len(self._topics.by_arn), "subscriptions": confirmed, "pending": pending}
+
+    def picture(self) -> Picture:
+        """Draw the topics and whom they reach; an address of a person is a part, too."""
+        drawn: Picture = [Part(arn, "SNS topic", arn.rpartition(":")[2]) for arn in self._topics.by_arn]
+        for subscription in self._subscriptions.by_arn.values():
+            end, how = subscription["endpoint"], "subscription"
+            if subscription["protocol"].startswith("email"):
+                how += ", not confirmed" if subscription["token"] else ""
+                drawn.append(Part(end, "E-mail", end))
+            drawn.append(Arrow(subscription["topic"], end, how))
+        return drawn
+
+    # --- For services of AWS ------------------------------------------------------------------------------------------
+
+    def policy_of(self, topic_arn: str) -> dict[str, Any]:
+        """Return a topic's policy.
+
+        Raises:
+            AwsError: ``NotFound``.
+        """
+        return read_policy(self._topics.find(topic_arn)["attributes"]["Policy"])
+
+    async def publish_from_service(
+        self, topic_arn: str, message: str, *, principal: str, source_arn: str, subject: str | None = None
+    ) -> None:
+        """Publish for a service of AWS, if the topic's policy lets it.
+
+        Raises:
+            AwsError: ``NotFound``, ``AuthorizationError``.
+        """
+        decision = allows_principal(
+            self.policy_of(topic_arn),
+            principal={"Service": principal},
+            action="sns:Publish",
+            resource=topic_arn,
+            context={"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT_ID},
+        )
+        if decision != "allow":
+            raise AwsError(
+                "AuthorizationError",
+                f"{principal} is not authorized to perform: SNS:Publish on resource: {topic_arn}",
+                403,
+            )
+        self._publishing.publish_for(topic_arn, message, subject)
+
+    # --- State --------------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the topics, the subscriptions and the deliveries under way, as plain data."""
+        return deepcopy(
+            {
+                "topics": self._topics.by_arn,
+                "subscriptions": self._subscriptions.by_arn,
+                "deliveries": list(self._delivery.under_way.values()),
+            }
+        )
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot; a delivery that was under way begins again."""
+        kept = deepcopy(state)
+        self._topics.by_arn.update(kept["topics"])
+        self._subscriptions.by_arn.update(kept["subscriptions"])
+        for delivery in kept["deliveries"]:
+            self._delivery.begin(delivery)

@@ -1,0 +1,114 @@
+"""SNS: whatever comes from outside gets an answer, and nothing of it becomes a header of a mail or HTML of a page."""
+
+from __future__ import annotations
+
+import contextlib
+import email
+import email.policy
+import json
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from labkit.local.api_call import AwsError
+from labkit.local.inbox_page import inbox_page
+from labkit.local.sns.email import confirmation_mail, notification_mail
+from labkit.local.sns.filter_policy import ATTRIBUTES, BODY, check_filter_policy, filtered_out
+from labkit.local.sns.message_attributes import check_message
+from labkit.local.sns.subscription_attributes import read_attributes
+from labkit.local.sns.topic_attributes import check_topic_attribute
+
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
+OPERATORS = st.sampled_from(["prefix", "suffix", "numeric", "anything-but", "exists", "cidr", "wildcard", "x"])
+EXPRESSIONS = st.dictionaries(OPERATORS, LEAVES | st.lists(LEAVES, max_size=3), max_size=2)
+RULES = st.lists(LEAVES | EXPRESSIONS, max_size=3)
+POLICIES = st.dictionaries(
+    st.sampled_from(["a", "b", "$or"]),
+    st.recursive(
+        RULES, lambda inner: st.dictionaries(st.text(max_size=2), inner, max_size=2) | st.lists(inner), max_leaves=5
+    ),
+    max_size=3,
+)
+ATTRIBUTE = st.fixed_dictionaries(
+    {"DataType": st.sampled_from(["String", "Number", "String.Array", "Binary", "String.Own"])},
+    optional={"StringValue": st.text(max_size=6) | st.just("7") | st.just('["a", 1]'), "BinaryValue": st.binary()},
+)
+
+
+@settings(max_examples=70, deadline=None)
+@given(POLICIES, st.dictionaries(st.sampled_from(["a", "b"]), ATTRIBUTE), st.text(max_size=8) | st.just('{"a": ["x"]}'))
+def test_every_policy_is_refused_or_decides_about_every_message(policy, attributes, message):
+    """In both scopes; the reasons are those that CloudWatch counts."""
+    text = json.dumps(policy)
+    for scope in (ATTRIBUTES, BODY):
+        try:
+            check_filter_policy(text, scope, "")
+        except AwsError:
+            continue
+        assert filtered_out(text, scope, message, attributes) in (
+            "", ATTRIBUTES, BODY, "NoMessageAttributes", "InvalidAttributes", "InvalidMessageBody"
+        )  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=12), st.dictionaries(st.text(max_size=5), ATTRIBUTE, max_size=2), st.text(max_size=12))
+def test_every_message_and_attribute_is_refused_or_taken(text, attributes, value):
+    """Never a failure of ours."""
+    names = ("FilterPolicy", "FilterPolicyScope", "RedrivePolicy", "RawMessageDelivery", "DeliveryPolicy", value)
+    attempts = [lambda: check_message({"Message": text, "MessageAttributes": attributes, "Subject": value})]
+    attempts.append(lambda: check_message({"Message": text, "MessageStructure": "json"}))
+    attempts += [lambda name=name: read_attributes({name: text}, "sqs", fifo=False) for name in names]
+    attempts += [lambda name=name: check_topic_attribute(name, text, fifo=True) for name in ("Policy", *names)]
+    for attempt in attempts:
+        with contextlib.suppress(AwsError):
+            attempt()
+
+
+SUBSCRIPTION = {"arn": "arn", "endpoint": "ada@example.com", "unsubscribe_token": "t"}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.text(max_size=40))
+def test_no_subject_and_no_display_name_adds_a_header(text):
+    """What SNS takes makes one mail to one address; what would add a line it does not take."""
+    try:
+        check_message({"Message": "m", "Subject": text})
+        subject = text
+    except AwsError:
+        subject = "refused"
+    try:
+        check_topic_attribute("DisplayName", text, fifo=False)
+        name = text
+    except AwsError:
+        name = "refused"
+
+    for mail in (
+        notification_mail(SUBSCRIPTION, name, subject, "m", "http://x"),
+        confirmation_mail("arn", name, "ada@example.com", "token", "http://x"),
+    ):
+        read = email.message_from_bytes(mail, policy=email.policy.default)
+        assert sorted(read.keys()) == sorted(
+            ["From", "To", "Subject", "Date", "Message-ID", "Content-Type", "Content-Transfer-Encoding", "MIME-Version"]
+        )
+        assert (read["To"], "Bcc" in read) == ("ada@example.com", False)
+
+
+HOSTILE = st.sampled_from(
+    [
+        "<script>alert(1)</script>", '"><img src=x onerror=alert(1)>', "</pre><b>", "javascript:alert(1)",
+        "http://x/\"onmouseover=alert(1)", "http://x/'<b>", "https://x/&quot;<i>", "<!--", "]]>", "&lt;b&gt;",
+    ]
+) | st.text(max_size=20)  # fmt: skip
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.fixed_dictionaries(dict.fromkeys(("subject", "from", "to", "date", "body"), HOSTILE)), HOSTILE)
+def test_nothing_of_a_mail_becomes_a_tag_or_an_attribute_of_the_inbox(mail, address):
+    """The page has the tags of an innocent mail, and no more; its links lead to http and https alone."""
+    page = inbox_page([mail], address, str)
+    innocent = inbox_page([dict.fromkeys(mail, "x")], "x", str)
+
+    links = page.count("<a ")
+    assert page.count("<") == innocent.count("<") + 2 * links
+    assert page.count('<a href="http') == links
+    assert all('"' not in link.partition('" rel="noopener">')[0] for link in page.split('<a href="')[1:])

@@ -15,7 +15,7 @@ import urllib.request
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.test_arrows import PRINTING, open_queue, printed
+from tests.contract.test_arrows import PRINTING, allow, open_queue, printed
 from tests.contract.test_audit_chain import request
 
 ACCOUNT = "123456789012"
@@ -628,3 +628,93 @@ def test_the_metrics_of_a_topic_count_what_became_of_its_messages(client, topic,
     counted += ("NumberOfNotificationsRedrivenToDlq",)
     assert {metric: total(metric) for metric in counted} == dict.fromkeys(counted, 1.0)
     assert total("PublishSize") == 4.0
+
+
+# --- FIFO topics ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fifo(client, unique):
+    """Make a FIFO topic with attributes, and a queue `.fifo` that it may send to: ARN, URL, subscription's ARN."""
+    sns, sqs = client("sns"), client("sqs")
+
+    def fifo(**subscription):
+        topic = sns.create_topic(Name=f"{unique('Topic')}.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+        name = f"{unique('Queue')}.fifo"
+        arn = f"arn:aws:sqs:us-east-1:{ACCOUNT}:{name}"
+        policy = allow("sns.amazonaws.com", "sqs:SendMessage", arn)
+        url = sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true", "Policy": policy})["QueueUrl"]
+        answer = sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn, Attributes=subscription)
+        return topic, url, answer["SubscriptionArn"]
+
+    return fifo
+
+
+def test_a_fifo_topic_keeps_order_and_forgets_what_it_had(client, fifo):
+    """The same deduplication id within five minutes is accepted and delivered once."""
+    sns, (topic, url, _) = client("sns"), fifo()
+
+    def publish(text, deduplication_id):
+        return sns.publish(TopicArn=topic, Message=text, MessageGroupId="g", MessageDeduplicationId=deduplication_id)
+
+    answers = [publish(str(number), f"d{number}") for number in range(3)]
+    again = publish("0", "d0")
+
+    received = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, AttributeNames=["All"])["Messages"]
+    envelopes = [json.loads(message["Body"]) for message in received]
+    assert [envelope["Message"] for envelope in envelopes] == ["0", "1", "2"]
+    assert [envelope["SequenceNumber"] for envelope in envelopes] == [one["SequenceNumber"] for one in answers]
+    assert [one["SequenceNumber"] for one in answers] == sorted({one["SequenceNumber"] for one in answers})
+    assert (again["MessageId"], again["SequenceNumber"]) == (answers[0]["MessageId"], answers[0]["SequenceNumber"])
+    assert received[0]["Attributes"]["MessageGroupId"] == "g"
+    assert received[0]["Attributes"]["MessageDeduplicationId"] == "d0"
+
+
+def test_a_fifo_topic_can_deduplicate_by_content(client, fifo):
+    """ContentBasedDeduplication: the text is the id. A standard queue may listen, too."""
+    sns, (topic, url, _) = client("sns"), fifo(RawMessageDelivery="true")
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="ContentBasedDeduplication", AttributeValue="true")
+
+    for text in ("same", "same", "other"):
+        sns.publish(TopicArn=topic, Message=text, MessageGroupId="g")
+
+    assert bodies_of(client, url, 2) == ["same", "other"]
+    attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
+    assert (attributes["FifoTopic"], attributes["ContentBasedDeduplication"]) == ("true", "true")
+
+
+def test_a_fifo_topic_refuses_what_would_have_no_order(client, fifo):
+    """A message without a group or an id, a person or a function as endpoint, a standard DLQ."""
+    sns, (ordered, _, subscription) = client("sns"), fifo()
+    entry = {"Id": "1", "Message": "m", "MessageGroupId": "g"}
+    no_id = (
+        "Invalid parameter: The topic should either have ContentBasedDeduplication enabled or MessageDeduplicationId "
+        "provided explicitly"
+    )
+
+    assert refused(sns.publish, TopicArn=ordered, Message="m")[1] == (
+        "Invalid parameter: The MessageGroupId parameter is required for FIFO topics"
+    )
+    assert refused(sns.publish, TopicArn=ordered, Message="m", MessageGroupId="g")[1] == no_id
+    assert refused(sns.publish_batch, TopicArn=ordered, PublishBatchRequestEntries=[entry])[1] == no_id
+    assert "delivers to SQS queues" in refused(sns.subscribe, TopicArn=ordered, Protocol="email", Endpoint="a@b.c")[1]
+    redrive = json.dumps({"deadLetterTargetArn": QUEUE})
+    assert (
+        refused(
+            sns.set_subscription_attributes,
+            SubscriptionArn=subscription,
+            AttributeName="RedrivePolicy",
+            AttributeValue=redrive,
+        )[1]
+        == "Invalid parameter: RedrivePolicy: must use a FIFO queue as DLQ for a FIFO Subscription to a FIFO Topic."
+    )
+
+
+def test_a_standard_topic_passes_the_group_of_a_message_on(client, topic, queue):
+    """For fair queues: the queue's message has the group, the topic knows no order."""
+    url, _ = subscribed(client, queue, topic)
+
+    client("sns").publish(TopicArn=topic, Message="m", MessageGroupId="tenant-1")
+
+    [message] = client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5, AttributeNames=["All"])["Messages"]
+    assert message["Attributes"]["MessageGroupId"] == "tenant-1"

@@ -28,7 +28,8 @@ class Relay:
         self.mails: list[bytes] = []
         self._loop = asyncio.new_event_loop()
         self._server: asyncio.Server | None = None
-        threading.Thread(target=self._loop.run_forever, daemon=True).start()
+        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._thread.start()
         self.port = 0
         self.up()
 
@@ -60,6 +61,8 @@ class Relay:
         """Stop for good."""
         self.down()
         self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join(10)
+        self._loop.close()
 
 
 def kill_functions(cloud: psutil.Process) -> Trouble:

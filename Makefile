@@ -8,8 +8,8 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 install: .venv/installed
 run: install      ; @$(BIN)/labkit run
 lab: install      ; @$(BIN)/labkit lab
-test: .venv/dev   ; @$(BIN)/python -m pytest -m "not all_runs"
-test-all: .venv/dev ; @$(BIN)/python -m pytest
+test: .venv/dev   ; @$(BIN)/python -m pytest -n 2 --dist loadfile -m "not all_runs"
+test-all: .venv/dev ; @$(BIN)/python -m pytest -n 2 --dist loadfile
 bench: .venv/dev  ; @$(BIN)/labkit bench --peer ministack
 lint: .venv/dev   ; @$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 

@@ -18,6 +18,7 @@ from botocore.config import Config
 
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parent.parent
+LONGEST = ("test_runs.py", "test_jupyterlab.py", "test_checks_12.py")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -27,6 +28,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default="local",
         help="local: a local cloud started for the tests; endpoint: what AWS_ENDPOINT_URL names",
     )
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The files that take longest come first: with ``-n 2``, one process runs them while the other does the rest."""
+    items.sort(key=lambda item: next((place for place, name in enumerate(LONGEST) if name in item.nodeid), len(LONGEST)))
 
 
 def start_local_cloud(state_dir: Path, *options: str) -> tuple[subprocess.Popen[bytes], dict[str, Any]]:

@@ -19,7 +19,7 @@ from labkit.synthetic_visits import visits
 
 SEND, HANDLER, LAKE = "ProductVisitSendDataToQueue", "ProductVisitHandler", "ProductVisitDataLakeHandler"
 ORDINARY = 4
-STILL = {"local": 1.2, "endpoint": 3.0, "aws": 15.0}  # nothing moved for so long: it will not move any more
+STILL = {"local": 2.5, "endpoint": 3.0, "aws": 15.0}  # nothing moved for so long: it will not move any more
 PATIENCE = {"local": 25.0, "endpoint": 60.0, "aws": 180.0}
 
 

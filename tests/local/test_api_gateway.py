@@ -394,7 +394,7 @@ def test_mock_answers_by_selection_pattern_with_headers_and_a_body():
         mock_method({}, requestTemplates={"application/json": '{"statusCode": 200}'}),
         mock_method(requestTemplates={"application/json": '#set($a = 1){"statusCode": 200}'}),
         {**mock_method(requestTemplates={"application/json": '{"statusCode": 200}'}), "methodResponses": {}},
-        {**lambda_method(), "methodIntegration": {"type": "HTTP_PROXY", "uri": "http://example.com"}},
+        {**lambda_method(), "methodIntegration": {"type": "HTTP", "uri": "http://example.com"}},
         {**lambda_method(), "methodIntegration": None},
         lambda_method(integration={"httpMethod": "GET"}),
         {**lambda_method(), "authorizationType": "COGNITO_USER_POOLS"},

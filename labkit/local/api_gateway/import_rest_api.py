@@ -12,7 +12,7 @@ from typing import Any
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.api_gateway.authorizer_checks import check
 from labkit.local.api_gateway.errors import bad_request, not_found
-from labkit.local.api_gateway.method_checks import supported_authorization
+from labkit.local.api_gateway.method_checks import supported_authorization, supported_integration
 from labkit.local.api_gateway.openapi_definition import read_definition
 from labkit.local.api_gateway.openapi_document import Document, import_failed, read_document
 
@@ -78,4 +78,5 @@ def _read(body: bytes | str, base_path: str) -> tuple[dict[str, Any], list[str]]
             raise import_failed(f"Unable to create authorizer '{name}': {error}") from None
     for method in definition["methods"]:
         supported_authorization(method.get("authorizationType", "NONE"))
+        supported_integration((method.get("integration") or {}).get("type", ""))
     return definition, document.warnings

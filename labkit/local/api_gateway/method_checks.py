@@ -131,9 +131,21 @@ def method_patch(params: Params, setup: Setup) -> None:
             _known_models([value], setup)
 
 
+def supported_integration(kind: str) -> None:
+    """Name the integration types that the local cloud does not have, rather than let every request fail."""
+    if kind in ("AWS", "HTTP"):
+        raise AwsError(
+            "NotImplemented",
+            f"The local cloud does not implement integrations of the type {kind}, whose mapping templates are programs "
+            "in the Velocity Template Language; it has AWS_PROXY, HTTP_PROXY and MOCK.",
+            501,
+        )
+
+
 def integration(params: Params, setup: Setup) -> None:
     """Refuse an integration of a method that is not there, and a timeout that AWS does not allow."""
     method(params, setup)
+    supported_integration(str(params.get("type")))
     timeout = params.get("timeoutInMillis")
     if timeout is not None and not 50 <= int(timeout) <= 29_000:
         raise bad_request("Timeout should be between 50 ms and 29000 ms")

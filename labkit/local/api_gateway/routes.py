@@ -22,6 +22,7 @@ from labkit.local.api_gateway.gateway_responses import (
     gateway_response,
     internal_server_error,
 )
+from labkit.local.api_gateway.http_integration import answer_http_proxy
 from labkit.local.api_gateway.iam_authorization import CallerCan, IamAuthorization, Identify
 from labkit.local.api_gateway.lambda_integration import Invoke, LambdaIntegration
 from labkit.local.api_gateway.method_request import MethodRequest
@@ -170,14 +171,16 @@ class ApiGateway:
                 response = await self._lambda.answer(request, integration)
                 response.headers["X-Amzn-Trace-Id"] = request.trace_id
                 return response
+            case "HTTP_PROXY":
+                response = await answer_http_proxy(request, integration)
+                response.headers["X-Amzn-Trace-Id"] = request.trace_id
+                return response
             case "MOCK":
                 return answer_mock(request, integration)
             case None:
                 raise internal_server_error("No integration defined for method")
             case other:
-                raise internal_server_error(
-                    f"the local cloud does not implement integrations of type {other}; it has AWS_PROXY and MOCK"
-                )
+                raise internal_server_error(f"the local cloud does not implement integrations of type {other}")
 
     async def _live_view(self, api_id: str) -> dict[str, Any] | None:
         """What acts without a deployment, read again after each change only."""

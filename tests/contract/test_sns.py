@@ -6,7 +6,9 @@ said, and the SNS developer guide.
 
 from __future__ import annotations
 
+import http.server
 import json
+import threading
 import time
 import urllib.error
 import urllib.parse
@@ -718,3 +720,75 @@ def test_a_standard_topic_passes_the_group_of_a_message_on(client, topic, queue)
 
     [message] = client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=5, AttributeNames=["All"])["Messages"]
     assert message["Attributes"]["MessageGroupId"] == "tenant-1"
+
+
+# --- HTTP endpoints ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def listener():
+    """A web server on this computer: its address, what it got, and the statuses that it answers next."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            got.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            self.send_response(statuses.pop(0) if statuses else 200)
+            self.end_headers()
+
+        def log_message(self, *arguments):
+            pass
+
+    got, statuses = [], []
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/sns?a=b", got, statuses
+        server.shutdown()
+
+
+def test_an_http_endpoint_confirms_and_gets_messages_again_after_a_failure(client, topic, listener, eventually):
+    """The POSTs have SNS's headers; a 5xx is tried again after 20 s (scaled), a 4xx is not."""
+    sns, (url, got, statuses) = client("sns"), listener
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url)
+    headers, body = eventually(lambda: got)[0]
+    asked = json.loads(body)
+    assert opened(asked["SubscribeURL"])[0] == 200
+    arn = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"][0]["SubscriptionArn"]
+    statuses += [500, 503]
+
+    answer = sns.publish(TopicArn=topic, Message="hello", Subject="s")
+    eventually(lambda: len(got) == 4)
+    statuses += [404]
+    sns.publish(TopicArn=topic, Message="refused")
+    eventually(lambda: len(got) == 5)
+    sns.set_subscription_attributes(SubscriptionArn=arn, AttributeName="RawMessageDelivery", AttributeValue="true")
+    sns.publish(TopicArn=topic, Message="raw")
+    eventually(lambda: len(got) == 6)
+
+    assert (headers["x-amz-sns-message-type"], asked["Type"]) == ("SubscriptionConfirmation",) * 2
+    assert asked.keys() == {
+        "Type", "MessageId", "Token", "TopicArn", "Message", "SubscribeURL", "Timestamp"
+    }  # fmt: skip
+    told = [json.loads(body) for _, body in got[1:4]]
+    assert {(one["Message"], one["MessageId"]) for one in told} == {("hello", answer["MessageId"])}
+    headers = got[1][0]
+    assert headers["user-agent"] == "Amazon Simple Notification Service Agent"
+    assert headers["x-amz-sns-topic-arn"] == topic
+    assert headers["x-amz-sns-subscription-arn"] == arn
+    assert headers["x-amz-sns-message-id"] == answer["MessageId"]
+    assert (got[5][1], got[5][0]["x-amz-sns-rawdelivery"]) == ("raw", "true")
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint", "reason"),
+    [
+        ("http", "http://example.com/", "delivers to this computer only"),
+        ("http", "http://169.254.169.254/latest", "delivers to this computer only"),
+        ("http", "http://127.0.0.1.example.com/", "delivers to this computer only"),
+        ("https", "http://localhost/", "Endpoint must match the specified protocol"),
+        ("http", "http://localhost:port/", "Unreachable Endpoint"),
+    ],
+)
+def test_only_addresses_of_this_computer_are_posted_to(client, topic, protocol, endpoint, reason):
+    """Nothing of the local cloud leaves it, but mail to a relay that was asked for."""
+    assert reason in refused(client("sns").subscribe, TopicArn=topic, Protocol=protocol, Endpoint=endpoint)[1]

@@ -14,9 +14,10 @@ from labkit.local.api_call import AwsError
 from labkit.local.inbox_page import inbox_page
 from labkit.local.sns.email import confirmation_mail, notification_mail
 from labkit.local.sns.filter_policy import ATTRIBUTES, BODY, check_filter_policy, filtered_out
+from labkit.local.sns.http_endpoint import retry_pauses
 from labkit.local.sns.message_attributes import check_message
 from labkit.local.sns.subscription_attributes import read_attributes
-from labkit.local.sns.topic_attributes import check_topic_attribute
+from labkit.local.sns.topic_attributes import check_topic_attribute, effective_delivery_policy
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
 OPERATORS = st.sampled_from(["prefix", "suffix", "numeric", "anything-but", "exists", "cidr", "wildcard", "x"])
@@ -64,7 +65,39 @@ def test_every_message_and_attribute_is_refused_or_taken(text, attributes, value
             attempt()
 
 
-SUBSCRIPTION = {"arn": "arn", "endpoint": "ada@example.com", "unsubscribe_token": "t"}
+SHAPES = st.recursive(
+    LEAVES,
+    lambda inner: st.dictionaries(
+        st.sampled_from(
+            [
+                "http",
+                "healthyRetryPolicy",
+                "defaultHealthyRetryPolicy",
+                "defaultRequestPolicy",
+                "numRetries",
+                "minDelayTarget",
+            ]
+        ),
+        inner,
+    ),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(SHAPES)
+def test_every_delivery_policy_is_refused_or_can_be_shown_and_followed(policy):
+    """Its numbers decide how long a delivery goes on."""
+    text = json.dumps(policy)
+    try:
+        check_topic_attribute("DeliveryPolicy", text, fifo=False)
+    except AwsError:
+        return
+    assert json.loads(effective_delivery_policy({"DeliveryPolicy": text}))["http"]
+    assert all(0 < wait <= 3600 for wait in retry_pauses({"attributes": {"DeliveryPolicy": text}}))
+
+
+SUBSCRIPTION = {"arn": "arn", "topic": "arn", "token": "t", "endpoint": "ada@example.com", "unsubscribe_token": "t"}
 
 
 @settings(max_examples=40, deadline=None)
@@ -84,7 +117,7 @@ def test_no_subject_and_no_display_name_adds_a_header(text):
 
     for mail in (
         notification_mail(SUBSCRIPTION, name, subject, "m", "http://x"),
-        confirmation_mail("arn", name, "ada@example.com", "token", "http://x"),
+        confirmation_mail(SUBSCRIPTION, name, "http://x"),
     ):
         read = email.message_from_bytes(mail, policy=email.policy.default)
         assert sorted(read.keys()) == sorted(

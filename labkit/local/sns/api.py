@@ -81,9 +81,10 @@ class Sns:
         drawn: Picture = [Part(arn, "SNS topic", arn.rpartition(":")[2]) for arn in self._topics.by_arn]
         for subscription in self._subscriptions.by_arn.values():
             end, how = subscription["endpoint"], "subscription"
-            if subscription["protocol"].startswith("email"):
-                how += ", not confirmed" if subscription["token"] else ""
-                drawn.append(Part(end, "E-mail", end))
+            how += ", not confirmed" if subscription["token"] else ""
+            if subscription["protocol"].startswith(("email", "http")):
+                kind = "E-mail" if subscription["protocol"].startswith("email") else "HTTP endpoint"
+                drawn.append(Part(end, kind, end))
             drawn.append(Arrow(subscription["topic"], end, how))
         return drawn
 

@@ -1,4 +1,4 @@
-"""The way of a message from a topic to a queue, a function or an e-mail address, else to the dead-letter queue.
+"""The way of a message from a topic to a queue, a function, a person or a URL, else to the dead-letter queue.
 
 A permission that is missing and an endpoint that is gone are not tried again: they would stay so.
 https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html
@@ -16,6 +16,7 @@ from labkit.local.api_call import ACCOUNT_ID, AwsError
 from labkit.local.clock import Clock
 from labkit.local.policy import allows_principal
 from labkit.local.sns.email import SENDER, confirmation_mail, notification_mail
+from labkit.local.sns.http_endpoint import post
 from labkit.local.sns.notification import Message, lambda_event, notification
 
 RETRIES = (10, 10, *(min(600, 10 * 2**n) for n in range(10)), *(600 for _ in range(38)))
@@ -48,28 +49,31 @@ class Delivery:
             "lambda": self._to_function,
             "email": self._to_person,
             "email-json": self._to_person,
+            "http": self._to_url,
+            "https": self._to_url,
         }
         self.under_way: dict[asyncio.Task[None], dict[str, Any]] = {}
 
     def ask(self, display_name: str, subscription: dict[str, Any]) -> None:
-        """Begin to send the mail that asks for the confirmation of a subscription."""
-        endpoint = subscription["endpoint"]
-        mail = confirmation_mail(
-            subscription["topic"], display_name, endpoint, subscription["token"], self._public_url()
-        )
-        self.begin({"to": endpoint, "mail": mail})
+        """Begin to ask for the confirmation of a subscription."""
+        self.begin({"display_name": display_name, "subscription": subscription, "message": None})
 
     def begin(self, delivery: dict[str, Any]) -> None:
-        """Begin to deliver a message, or to send the mail that asks for a confirmation."""
-        task = asyncio.create_task(self._ask(**delivery) if "mail" in delivery else self._deliver(**delivery))
+        """Begin to deliver a message, or without one to ask for a confirmation."""
+        task = asyncio.create_task(self._ask(**delivery) if delivery["message"] is None else self._deliver(**delivery))
         self.under_way[task] = delivery
         task.add_done_callback(lambda done: self.under_way.pop(done, None))
 
-    async def _ask(self, to: str, mail: bytes) -> None:
+    async def _ask(self, display_name: str, subscription: dict[str, Any], message: None) -> None:
+        """Send the mail or the POST; who did not get it subscribes again."""
         try:
-            await self._mail(to, mail)
-        except OSError:
-            return  # told at each attempt; who did not get it subscribes again
+            if subscription["protocol"].startswith("http"):
+                await self._to_url(display_name, subscription, None)
+            else:
+                mail = confirmation_mail(subscription, display_name, self._public_url())
+                await self._mail(subscription["endpoint"], mail)
+        except (AwsError, OSError) as error:
+            self._emit("not asked to confirm", endpoint=subscription["endpoint"], error=error)
 
     async def _deliver(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
         topic, endpoint = subscription["topic"], subscription["endpoint"]
@@ -91,6 +95,12 @@ class Delivery:
             raise AwsError("AccessDenied", f"the function's policy does not let {SNS} invoke it for this topic", 403)
         event = lambda_event(message, subscription, self._public_url())
         self._invoke_event(endpoint, json.dumps(event).encode(), source="sns")
+
+    async def _to_url(self, display_name: str, subscription: dict[str, Any], message: Message | None) -> None:
+        await post(subscription, message, self._public_url(), self._pause)
+
+    async def _pause(self, seconds: float) -> None:
+        await asyncio.sleep(self._clock.scaled(seconds))
 
     async def _to_person(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
         text, endpoint = message["text"], subscription["endpoint"]
@@ -145,4 +155,4 @@ class Delivery:
                 self._emit("mail not sent", to=to, error=error)
                 if wait is None:
                     raise
-                await asyncio.sleep(self._clock.scaled(wait))
+                await self._pause(wait)

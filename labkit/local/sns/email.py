@@ -10,25 +10,24 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, formataddr, make_msgid
 from typing import Any
-from urllib.parse import urlencode
 
-from labkit.local.sns.notification import unsubscribe_url
+from labkit.local.sns.notification import subscribe_url, unsubscribe_url
 
 SENDER = "no-reply@sns.amazonaws.com"
 LONGEST_LINE = 900  # SMTP allows 998: an event in one line is longer
 NO_SUBJECT = "AWS Notification Message"
 
 
-def confirmation_mail(topic_arn: str, display_name: str, endpoint: str, token: str, base_url: str) -> bytes:
+def confirmation_mail(subscription: dict[str, Any], display_name: str, base_url: str) -> bytes:
     """Return the mail that asks to confirm a subscription."""
-    link = f"{base_url}/_labkit/sns/confirm?" + urlencode({"TopicArn": topic_arn, "Token": token, "Endpoint": endpoint})
+    topic_arn, link = subscription["topic"], subscribe_url(subscription, base_url)
     body = (
         "You have chosen to subscribe to the topic:\n"
         f"{topic_arn}\n\n"
         "To confirm this subscription, open the link below (if this was in error, no action is necessary):\n"
         f"{link}\n"
     )
-    return _mail(display_name, endpoint, "AWS Notification - Subscription Confirmation", body)
+    return _mail(display_name, subscription["endpoint"], "AWS Notification - Subscription Confirmation", body)
 
 
 def notification_mail(

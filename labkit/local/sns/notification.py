@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-message-and-json-formats.html
 from __future__ import annotations
 
 import base64
+import uuid
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
@@ -29,6 +30,22 @@ def notification(message: Message, subscription: dict[str, Any], base_url: str) 
     return envelope
 
 
+def confirmation(subscription: dict[str, Any], base_url: str) -> dict[str, str]:
+    """Return what an HTTP endpoint gets first: it must open SubscribeURL, or call ConfirmSubscription."""
+    text = (
+        f"You have chosen to subscribe to the topic {subscription['topic']}.\nTo confirm the subscription, visit the "
+    )
+    return {
+        "Type": "SubscriptionConfirmation",
+        "MessageId": str(uuid.uuid4()),
+        "Token": subscription["token"],
+        "TopicArn": subscription["topic"],
+        "Message": text + "SubscribeURL included in this message.",
+        "SubscribeURL": subscribe_url(subscription, base_url),
+        "Timestamp": timestamp(subscription["since"]),
+    }
+
+
 def lambda_event(message: Message, subscription: dict[str, Any], base_url: str) -> dict[str, Any]:
     """Return the event for a function: every field is there, and two names are spelled otherwise."""
     envelope = notification(message, subscription, base_url)
@@ -44,6 +61,12 @@ def lambda_event(message: Message, subscription: dict[str, Any], base_url: str) 
     }
     source = {"EventSource": "aws:sns", "EventVersion": "1.0", "EventSubscriptionArn": subscription["arn"]}
     return {"Records": [{**source, "Sns": record}]}
+
+
+def subscribe_url(subscription: dict[str, Any], base_url: str) -> str:
+    """Return the link that confirms a subscription."""
+    names = {"TopicArn": "topic", "Token": "token", "Endpoint": "endpoint"}
+    return f"{base_url}/_labkit/sns/confirm?" + urlencode({name: subscription[key] for name, key in names.items()})
 
 
 def unsubscribe_url(subscription: dict[str, Any], base_url: str) -> str:

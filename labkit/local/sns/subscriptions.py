@@ -13,6 +13,7 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
+from labkit.local.sns.http_endpoint import check_url
 from labkit.local.sns.subscription_attributes import read_attributes, same_attributes, set_attribute, shown_attributes
 from labkit.local.sns.topic_attributes import invalid
 from labkit.local.sns.topics import check_arn, page_of
@@ -21,8 +22,8 @@ EMAIL = re.compile(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+")
 TOKEN = re.compile(r"[0-9a-f]{64,512}")
 ENDPOINT_ARN = re.compile(r"arn:aws:(sqs|lambda):[a-z0-9-]+:\d{12}:\S+")
 TOKEN_SECONDS = 172_800
-PROTOCOLS = ("email", "email-json", "sqs", "lambda")
-NOT_HERE = ("sms", "application", "firehose", "http", "https")
+PROTOCOLS = ("email", "email-json", "http", "https", "sqs", "lambda")
+NOT_HERE = ("sms", "application", "firehose")
 PENDING = "PendingConfirmation"
 
 
@@ -75,7 +76,7 @@ class Subscriptions:
         return sum(bool(subscription["token"]) for subscription in self.by_arn.values())
 
     def subscribe(self, call: ApiCall) -> dict[str, Any]:
-        """Subscribe an endpoint; an e-mail address must confirm first."""
+        """Subscribe an endpoint; a person and a URL must confirm first."""
         topic, protocol = self._topic(call), str(call.params.get("Protocol") or "")
         endpoint, fifo = str(call.params.get("Endpoint") or ""), "FifoTopic" in topic["attributes"]
         _check_endpoint(protocol, endpoint, fifo=fifo)
@@ -84,7 +85,7 @@ class Subscriptions:
         existing = next((s for s in self.by_arn.values() if (s["topic"], s["protocol"], s["endpoint"]) == key), None)
         if existing and not same_attributes(existing["attributes"], attributes):
             raise invalid("Attributes Reason: Subscription already exists with different attributes")
-        confirmed = not protocol.startswith("email")
+        confirmed = protocol in ("sqs", "lambda")
         subscription = existing or {
             "arn": f"{topic['arn']}:{uuid.uuid4()}",
             "topic": topic["arn"],
@@ -185,14 +186,14 @@ def _check_endpoint(protocol: str, endpoint: str, *, fifo: bool) -> None:
         raise invalid(f"Amazon SNS does not support this protocol string: {protocol}")
     if fifo and protocol != "sqs":
         raise invalid(f"Invalid parameter: Endpoint Reason: a FIFO topic delivers to SQS queues, not to {protocol}")
-    if protocol.startswith("email"):
+    if protocol in ("http", "https"):
+        check_url(protocol, endpoint)
+    elif protocol.startswith("email"):
         if not EMAIL.fullmatch(endpoint):
             raise invalid("Email address")
-        return
-    found = ENDPOINT_ARN.fullmatch(endpoint)
-    if not found or found[1] != protocol:
-        raise invalid(f"{protocol.upper() if protocol == 'sqs' else 'Lambda'} endpoint ARN")
-    if protocol == "sqs" and endpoint.endswith(".fifo") and not fifo:
+    elif not endpoint.startswith(f"arn:aws:{protocol}:") or not ENDPOINT_ARN.fullmatch(endpoint):
+        raise invalid(f"{'SQS' if protocol == 'sqs' else 'Lambda'} endpoint ARN")
+    elif endpoint.endswith(".fifo") and not fifo:
         text = "Endpoint Reason: FIFO SQS Queues can not be subscribed to standard SNS topics"
         raise invalid(f"Invalid parameter: {text}")
 

@@ -82,22 +82,36 @@ def read_delivery_policy(text: str, reason: str = "") -> dict[str, Any]:
         AwsError: ``InvalidParameter``.
     """
     try:
-        policy = json.loads(text or "{}")
+        policy: dict[str, Any] = json.loads(text or "{}")
     except (ValueError, RecursionError) as error:
         raise invalid(f"{reason}DeliveryPolicy: failed to parse JSON. {error}") from None
-    if not isinstance(policy, dict) or not isinstance(policy.get("http", {}), dict):
+    http = policy.get("http", {}) if isinstance(policy, dict) else None
+    if not isinstance(http, dict) or not isinstance(http.get("defaultRequestPolicy", {}), dict):
         raise invalid(f"{reason}DeliveryPolicy: it must be an object")
+    _check_retries(policy.get("healthyRetryPolicy", {}), reason)
+    _check_retries(http.get("defaultHealthyRetryPolicy", {}), reason)
     return policy
+
+
+def _check_retries(retries: Any, reason: str) -> None:
+    """Refuse retries that are no numbers, too many or too far apart (one hour, a hundred)."""
+    if not isinstance(retries, dict):
+        raise invalid(f"{reason}DeliveryPolicy: the retry policy must be an object")
+    numbers = {name: value for name, value in retries.items() if name != "backoffFunction"}
+    for name, value in numbers.items():
+        least, most = (1, 3600) if name in ("minDelayTarget", "maxDelayTarget") else (0, 100)
+        if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+            raise invalid(f"{reason}DeliveryPolicy: {name} must be a number from {least} to {most}")
 
 
 def effective_delivery_policy(attributes: dict[str, str]) -> str:
     """Return what counts for HTTP endpoints: SNS's defaults, and the topic's own policy over them."""
     given = read_delivery_policy(attributes.get("DeliveryPolicy", "")).get("http", {})
     http = {
-        "defaultHealthyRetryPolicy": DEFAULT_RETRIES | (given.get("defaultHealthyRetryPolicy") or {}),
+        "defaultHealthyRetryPolicy": DEFAULT_RETRIES | given.get("defaultHealthyRetryPolicy", {}),
         "disableSubscriptionOverrides": given.get("disableSubscriptionOverrides", False),
         "defaultRequestPolicy": {"headerContentType": "text/plain; charset=UTF-8"}
-        | (given.get("defaultRequestPolicy") or {}),
+        | given.get("defaultRequestPolicy", {}),
     }
     return json.dumps({"http": http}, separators=(",", ":"))
 

@@ -91,8 +91,15 @@ def _sns(params: dict[str, Any], place: str) -> list[str]:
 
 
 def _lambda(params: dict[str, Any], place: str) -> list[str]:
-    name = str(params.get("FunctionName") or "")
-    return [name if name.startswith("arn:") else f"arn:aws:lambda:{place}:function:{name}"] if name else []
+    layer, name = params.get("LayerName"), str(params.get("FunctionName") or "")
+    if layer:
+        version = f":{params['VersionNumber']}" if params.get("VersionNumber") else ""
+        return [(layer if layer.startswith("arn:") else f"arn:aws:lambda:{place}:layer:{layer}") + version]
+    if not name:
+        return []
+    arn = name if name.startswith("arn:") else f"arn:aws:lambda:{place}:function:{name.rpartition('function:')[2]}"
+    qualifier = params.get("Qualifier")
+    return [f"{arn}:{qualifier}" if qualifier and arn.count(":") == 6 else arn]
 
 
 def _logs(params: dict[str, Any], place: str) -> list[str]:

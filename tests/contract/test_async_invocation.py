@@ -29,7 +29,14 @@ def got(client, arn):
     [
         ("http://127.0.0.1/123456789012/Failures", "ValidationException", "'destinationConfig.onFailure.destination'"),
         ("itself", "InvalidParameterValueException", "You can't specify the function as a destination for itself."),
-        ("arn:aws:s3:::somewhere", "InvalidParameterValueException", "is invalid"),
+        ("arn:aws:s3:::somewhere", "InvalidParameterValueException", "local cloud"),
+        (
+            "arn:aws:iam::123456789012:role/r",
+            "InvalidParameterValueException",
+            "The provided destination config DestinationConfig(onSuccess=null, "
+            "onFailure=OnFailure(destination=arn:aws:iam::123456789012:role/r)) is invalid.",
+        ),
+        ("arn:aws:lambda:us-east-1:123456789012:function:none", "InvalidParameterValueException", "none is invalid."),
         ("arn:aws:events:us-east-1:123456789012:event-bus/default", "InvalidParameterValueException", "local cloud"),
     ],
 )

@@ -22,7 +22,7 @@ ANYBODY = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com
 ANYBODY["Resource"] = ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"]
 NOBODY = "127.0.0.1:1"
 PARTS_OF_FEATURES = {"MoveTasks", "Queues", "Functions", "Delivery", "AsyncInvocations", "UsagePlans", "Feature"} | {
-    "Deliveries", "EventBuses", "Rules",
+    "Deliveries", "EventBuses", "Layers", "Rules",
 }  # fmt: skip
 
 
@@ -85,6 +85,11 @@ def fill(client):
     functions.add_permission(FunctionName="f", StatementId="s", Action="lambda:InvokeFunction", Principal="*")
     functions.put_function_event_invoke_config(FunctionName="f", MaximumRetryAttempts=1)
     functions.put_function_concurrency(FunctionName="f", ReservedConcurrentExecutions=3)
+    functions.publish_version(FunctionName="f")
+    functions.create_alias(FunctionName="f", Name="live", FunctionVersion="1")
+    layer = functions.publish_layer_version(LayerName="layer", Content={"ZipFile": zipped("")})["LayerVersionArn"]
+    functions.update_function_configuration(FunctionName="f", Layers=[layer])
+    functions.get_waiter("function_updated_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.05})
     functions.invoke(FunctionName="f", InvocationType="Event", Payload=b'{"n": 1}')
     mapped = f"arn:aws:sqs:us-east-1:{ACCOUNT}:mapped"
     sqs.create_queue(QueueName="mapped")
@@ -159,6 +164,8 @@ def test_every_feature_holds_something(filled):
     assert [len(state["sqs"]["queues"][2][name]) for name in ("sent", "attempts")] == [3, 1]
     assert [mapping["State"] for mapping in state["event_source_mapping"]] == ["Disabled", "Enabled"]
     assert (len(state["lambda"]["events"]), len(state["sqs"]["moves"]), len(state["iam"])) == (1, 1, 1)
+    [function] = state["lambda"]["functions"]
+    assert (list(function["versions"]), list(function["aliases"]), len(function["layers"])) == (["1"], ["live"], 1)
     assert {len(state[name]["deliveries"]) for name in ("sns", "eventbridge")} == {1}
     assert [record["eventName"] for record in state["cloudtrail"]["unsent"]][:2] == ["StartLogging", "PutBucketTagging"]
     assert len(state["cloudtrail"]["unwritten"]) == 1

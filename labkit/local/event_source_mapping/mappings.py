@@ -314,6 +314,7 @@ def _lay_lanes(mapping: dict[str, Any]) -> None:
 
 
 def _in_region(name: str, region: str) -> str:
+    """Return the ARN of a function, version or alias named in any form."""
     if name.startswith("arn:"):
-        return name.removesuffix(":$LATEST")
-    return f"arn:aws:lambda:{region}:{ACCOUNT_ID}:function:{name.rpartition(':')[2]}"
+        return name
+    return f"arn:aws:lambda:{region}:{ACCOUNT_ID}:function:{name.rpartition('function:')[2]}"

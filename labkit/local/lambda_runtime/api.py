@@ -13,13 +13,19 @@ from typing import Any
 from labkit.local.api_call import ApiCall
 from labkit.local.clock import Clock
 from labkit.local.lambda_runtime.async_invocation import AsyncInvocations
+from labkit.local.lambda_runtime.code_location import CodeLocations
 from labkit.local.lambda_runtime.concurrency import Concurrency
 from labkit.local.lambda_runtime.environments import Environments
+from labkit.local.lambda_runtime.event_invoke_config import EventInvokeConfigs
 from labkit.local.lambda_runtime.function import described
 from labkit.local.lambda_runtime.functions import Functions
 from labkit.local.lambda_runtime.invocation import Invocations
+from labkit.local.lambda_runtime.layers import Layers
 from labkit.local.lambda_runtime.log_lines import LogWriter
+from labkit.local.lambda_runtime.names import split
 from labkit.local.lambda_runtime.permissions import Permissions
+from labkit.local.lambda_runtime.tags import Tags
+from labkit.local.lambda_runtime.versions import Versions
 from labkit.local.picture import Arrow, Part, Picture, part_of
 
 
@@ -46,18 +52,24 @@ class Lambda:
     ) -> None:
         folder = state_dir / "functions"
         self._environments, self._logs = Environments(max_environments), LogWriter(put_log_events)
+        locations = CodeLocations(endpoint=endpoint, package=self._package, now=clock.now)
+        self.code_page = locations.page
+        self._layers = layers = Layers(get_object=get_object, locate=locations.of, folder=folder, clock=clock)
         self._functions = functions = Functions(
             trusts=trusts,
             role_can=role_can,
             get_object=get_object,
             renew=self._environments.renew,
+            layers=layers.attach,
+            locate=locations.of,
             folder=folder,
-            endpoint=endpoint,
             clock=clock,
         )
-        self.code_page = functions.code_locations.page
-        self._permissions = Permissions(functions.find)
-        self._concurrency = Concurrency(functions, account=concurrency, measure=measure)
+        self._permissions = Permissions(functions)
+        self.permits = self._permissions.permits
+        self._concurrency = Concurrency(
+            functions, account=concurrency, code_of_layers=layers.code_size, measure=measure
+        )
         self._invocations = Invocations(
             functions,
             self._concurrency,
@@ -66,15 +78,17 @@ class Lambda:
             invoke_event=self.invoke_event,
             issue_credentials=issue_credentials,
             role_can=role_can,
+            content_of_layer=layers.content,
             folder=folder,
             endpoint=endpoint,
             measure=measure,
             emit=emit,
         )
         self.invoke = self._invocations.invoke
+        self._configs = EventInvokeConfigs(functions, role_can=role_can, clock=clock)
         self._async = AsyncInvocations(
             invoke=self.invoke,
-            find=functions.find,
+            functions=functions,
             deliver=deliver,
             send_to_dlq=send_to_dlq,
             role_can=role_can,
@@ -83,31 +97,33 @@ class Lambda:
             emit=emit,
         )
 
+    def _package(self, arn: str) -> bytes:
+        return self._layers.content(arn) if ":layer:" in arn else self._functions.version(arn).package
+
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
         """The operations of the API."""
         return {
             **self._functions.operations,
+            **Versions(self._functions).operations,
+            **Tags(self._functions).operations,
+            **self._layers.operations,
             **self._concurrency.operations,
             **self._permissions.operations,
-            **self._async.operations,
+            **self._configs.operations,
             "Invoke": self._invocations.invoke_api,
         }
 
     def invoke_event(self, arn: str, payload: bytes, *, source: str, request_id: str = "") -> str:
-        """Queue an asynchronous invocation and return its request id."""
-        return self._async.accept(self._functions.find(arn).arn, payload, request_id or str(uuid.uuid4()), source)
+        """Queue an asynchronous invocation and return its request id; *arn* may name a version or an alias."""
+        self._functions.version(arn)
+        return self._async.accept(arn, payload, request_id or str(uuid.uuid4()), source)
 
     def configuration(self, arn: str) -> dict[str, Any]:
-        """Return what GetFunctionConfiguration answers; *arn* may be a name."""
-        function = self._functions.find(arn)
-        function.become_active()
-        return described(function)
-
-    def permits(self, arn: str, *, principal: str, source_arn: str) -> bool:
-        """Whether the function's resource policy lets a service invoke it for *source_arn*."""
-        function = self._functions.all.get(arn)
-        return function is not None and self._permissions.permits(function, principal, source_arn)
+        """Return what GetFunctionConfiguration answers."""
+        version = self._functions.version(arn)
+        self._functions.find(arn).become_active()
+        return described(version, split(arn)[1])
 
     def description(self) -> dict[str, int]:
         """Count the functions, the processes of their environments and the invocations, for the health page."""
@@ -124,10 +140,11 @@ class Lambda:
             facts = {"invocations": int(total(arn, "Invocations")), "failed": int(total(arn, "Errors"))}
             problem = "its last invocation failed" if latest(arn, "Errors") else ""
             drawn.append(Part(arn, "Lambda function", function.name, facts, problem))
-            destinations = function.invoke_config.get("DestinationConfig") or {}
-            for when, target in destinations.items():
-                if destination := (target or {}).get("Destination"):
-                    drawn.append(Arrow(arn, part_of(destination), {"OnFailure": "on failure"}.get(when, "on success")))
+            for config in function.invoke_configs.values():
+                for when, target in (config.get("DestinationConfig") or {}).items():
+                    if destination := (target or {}).get("Destination"):
+                        how = {"OnFailure": "on failure"}.get(when, "on success")
+                        drawn.append(Arrow(arn, part_of(destination), how))
             if function.dead_letter_arn:
                 drawn.append(Arrow(arn, function.dead_letter_arn, "dead-letter queue"))
         return drawn
@@ -143,10 +160,15 @@ class Lambda:
         await self._logs.written()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return functions (packages are bytes) and asynchronous events, as plain data; processes are not kept."""
-        return {"functions": self._functions.snapshot(), "events": self._async.snapshot()}
+        """Return functions, layers (zips are bytes) and asynchronous events, as plain data; processes are not kept."""
+        return {
+            "functions": self._functions.snapshot(),
+            "layers": self._layers.snapshot(),
+            "events": self._async.snapshot(),
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""
+        self._layers.restore(state["layers"])
         self._functions.restore(state["functions"])
         self._async.restore(state["events"])

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from urllib.parse import urlencode
 
 from labkit.local.api_call import AwsError, HttpRequest, HttpResponse
-from labkit.local.lambda_runtime.function import Function
 
 PATH = "/_labkit/function-code"
 SECONDS = 600
@@ -21,14 +20,14 @@ SECONDS = 600
 class CodeLocations:
     """Addresses that are signed, so that nobody can make one up; they end with the local cloud."""
 
-    def __init__(self, *, endpoint: str, find: Callable[[str], Function], now: Callable[[], float]) -> None:
-        self._endpoint, self._find, self._now = endpoint, find, now
+    def __init__(self, *, endpoint: str, package: Callable[[str], bytes], now: Callable[[], float]) -> None:
+        self._endpoint, self._package, self._now = endpoint, package, now
         self._secret = secrets.token_bytes(32)
 
-    def of(self, function: Function) -> str:
-        """Return an address for the code of *function*."""
+    def of(self, arn: str) -> str:
+        """Return an address for the code of a function's version, or of a layer's."""
         until = str(int(self._now()) + SECONDS)
-        query = {"function": function.arn, "until": until, "signature": self._signature(function.arn, until)}
+        query = {"function": arn, "until": until, "signature": self._signature(arn, until)}
         return f"{self._endpoint}{PATH}?{urlencode(query)}"
 
     async def page(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
@@ -39,7 +38,7 @@ class CodeLocations:
         if int(until) < self._now():
             return _denied("Request has expired")
         try:
-            package = self._find(arn).package
+            package = self._package(arn)
         except AwsError as error:
             return HttpResponse(404, error.message.encode(), {"Content-Type": "text/plain"})
         return HttpResponse(200, package, {"Content-Type": "application/octet-stream"})

@@ -12,6 +12,7 @@ from typing import Any
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.lambda_runtime.function import Function
 from labkit.local.lambda_runtime.functions import Functions
+from labkit.local.lambda_runtime.names import LATEST, unqualified
 
 UNRESERVED = 100
 
@@ -19,8 +20,16 @@ UNRESERVED = 100
 class Concurrency:
     """The account's concurrency, *account* in all; *running* counts the invocations of each function."""
 
-    def __init__(self, functions: Functions, *, account: int, measure: Callable[[str, str, float], None]) -> None:
+    def __init__(
+        self,
+        functions: Functions,
+        *,
+        account: int,
+        code_of_layers: Callable[[], int],
+        measure: Callable[[str, str, float], None],
+    ) -> None:
         self._functions, self._account, self._measure = functions, account, measure
+        self._code_of_layers = code_of_layers
         self.running: dict[str, int] = {}
 
     @property
@@ -35,7 +44,7 @@ class Concurrency:
 
     @contextlib.contextmanager
     def admitted(self, function: Function) -> Iterator[None]:
-        """Count an invocation as running while the block lasts.
+        """Count an invocation of a function, whichever version, as running while the block lasts.
 
         Raises:
             AwsError: ``TooManyRequestsException`` when the function's or the account's concurrency is used up.
@@ -67,7 +76,11 @@ class Concurrency:
 
     def put_function_concurrency(self, call: ApiCall) -> dict[str, Any]:
         """Reserve concurrency; 0 switches the function off."""
-        function, wanted = self._functions.of(call), int(call.params["ReservedConcurrentExecutions"])
+        arn = unqualified(call)
+        function, wanted = (
+            self._functions.whole(arn, f"{arn}:{LATEST}"),
+            int(call.params["ReservedConcurrentExecutions"]),
+        )
         others = sum(f.reserved_concurrency or 0 for f in self._functions.all.values() if f is not function)
         if self._account - others - wanted < UNRESERVED:
             raise AwsError(
@@ -101,10 +114,14 @@ class Concurrency:
                 "UnreservedConcurrentExecutions": self._account - reserved,
             },
             "AccountUsage": {
-                "TotalCodeSize": sum(len(f.package) for f in self._functions.all.values()),
+                "TotalCodeSize": self._code_size(),
                 "FunctionCount": len(self._functions.all),
             },
         }
+
+    def _code_size(self) -> int:
+        versions = [version for function in self._functions.all.values() for version in function.all_versions()]
+        return sum(len(version.package) for version in versions) + self._code_of_layers()
 
 
 def _throttled(reason: str) -> AwsError:

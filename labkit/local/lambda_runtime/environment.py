@@ -6,11 +6,9 @@ https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import json
 import os
 import subprocess
-import sys
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +19,6 @@ import psutil
 from labkit.local.lambda_runtime.runtime_api import Invocation, RuntimeApi
 
 INIT_LIMIT = 10.0
-WORKER = Path(__file__).with_name("worker.py")
 LONGEST_LINE = 2**22
 
 
@@ -42,7 +39,10 @@ class Outcome:
 class Environment:
     """A process that runs one invocation at a time."""
 
-    def __init__(self, *, variables: dict[str, str], task_root: Path, log_stream: str, expires: float) -> None:
+    def __init__(
+        self, *, command: list[str], variables: dict[str, str], task_root: Path, log_stream: str, expires: float
+    ) -> None:
+        self._command = command
         self.log_stream = log_stream
         self.expires = expires
         self.stale = False
@@ -69,7 +69,7 @@ class Environment:
         started = time.perf_counter()
         variables = {**self._variables, "AWS_LAMBDA_RUNTIME_API": await self._api.listen()}
         _, process = await asyncio.get_running_loop().subprocess_exec(
-            Process, sys.executable, "-I", "-S", str(WORKER), _site_packages(), cwd=self._task_root, env=variables,
+            Process, *self._command, cwd=self._task_root, env=variables,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         )  # fmt: skip
         self._process = process
@@ -233,11 +233,6 @@ class Process(asyncio.SubprocessProtocol):
         await _within(self.ended, 1)
         await _within(self._closed, 0.2)
         self._transport.close()
-
-
-def _site_packages() -> str:
-    spec = importlib.util.find_spec("boto3")
-    return str(Path(spec.origin).parent.parent) if spec and spec.origin else ""
 
 
 async def _within(future: asyncio.Future[None], seconds: float) -> None:

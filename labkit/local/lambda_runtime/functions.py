@@ -6,26 +6,34 @@ https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 from __future__ import annotations
 
 import asyncio
-import re
 import uuid
 from collections.abc import Awaitable, Callable
-from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
-from labkit.local.lambda_runtime.code_location import CodeLocations
-from labkit.local.lambda_runtime.function import Function, conflict, described
-from labkit.local.lambda_runtime.packages import unpack
-from labkit.local.lambda_runtime.validation import check_configuration, function_arn
+from labkit.local.lambda_runtime import names
+from labkit.local.lambda_runtime.function import Function, conflict, described, listed
+from labkit.local.lambda_runtime.names import LATEST, invalid, joined, not_found, split
+from labkit.local.lambda_runtime.packages import package_of, unpack
+from labkit.local.lambda_runtime.paging import page
+from labkit.local.lambda_runtime.validation import check_configuration, check_dead_letter, check_new_name, check_tags
 
 UNTIL_ACTIVE = 0.2
+ATTRIBUTES = {
+    "Timeout": "timeout", "MemorySize": "memory_size", "Handler": "handler", "Runtime": "runtime", "Role": "role",
+    "Description": "description", "Architectures": "architectures",
+}  # fmt: skip
 
 
 class Functions:
-    """Every function there is, *all* of them by ARN. *renew* ends the warm environments of one that changed."""
+    """Every function there is, *all* of them by ARN. *renew* ends the warm environments of a version that changed.
+
+    *layers* turns the ARNs of layer versions into what a function shows of them, or refuses them; *locate* tells where
+    the zip of a version can be fetched.
+    """
 
     def __init__(
         self,
@@ -34,13 +42,13 @@ class Functions:
         role_can: Callable[[str, str, str], Awaitable[bool]],
         get_object: Callable[[str, str], Awaitable[Any]],
         renew: Callable[[str], None],
+        layers: Callable[[list[str], str, bytes, list[str]], list[dict[str, Any]]],
+        locate: Callable[[str], str],
         folder: Path,
-        endpoint: str,
         clock: Clock,
     ) -> None:
         self._trusts, self._role_can, self._get_object, self._renew = trusts, role_can, get_object, renew
-        self._folder, self._clock = folder, clock
-        self.code_locations = CodeLocations(endpoint=endpoint, find=self.find, now=clock.now)
+        self._layers, self._locate, self._folder, self._clock = layers, locate, folder, clock
         self.all: dict[str, Function] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -52,89 +60,81 @@ class Functions:
             "UpdateFunctionCode": self.update_function_code,
             "UpdateFunctionConfiguration": self.update_function_configuration,
             "GetFunction": self.get_function,
-            "GetFunctionConfiguration": lambda call: described(self._looked_at(call)),
+            "GetFunctionConfiguration": self.get_function_configuration,
             "ListFunctions": self.list_functions,
             "DeleteFunction": self.delete_function,
-            "TagResource": self.tag_resource,
-            "UntagResource": self.untag_resource,
-            "ListTags": lambda call: {"Tags": self.find(call.params["Resource"]).tags},
+            "GetFunctionCodeSigningConfig": lambda call: {"FunctionName": self.of(call).name},
         }
 
+    # --- Created and changed ------------------------------------------------------------------------------------------
+
     async def create_function(self, call: ApiCall) -> dict[str, Any]:
-        """Create a function; it is Pending until somebody looks or half a second is over, then Active."""
+        """Create a function; it is Pending until somebody looks or a moment is over, then Active."""
         params = call.params
-        arn = function_arn(str(params.get("FunctionName") or ""), call.region)
-        if arn in self.all:
-            raise AwsError("ResourceConflictException", f"Function already exist: {arn.rpartition(':')[2]}", 409)
+        arn = check_new_name(str(params.get("FunctionName") or ""), call.region)
+        name = arn.rpartition(":")[2]
         check_configuration(params, creating=True)
-        package = await self._package(params.get("Code") or {})
-        unpack(package, self._folder)
+        check_tags(params.get("Tags") or {})
+        package = await package_of(params.get("Code") or {}, self._get_object)
+        await asyncio.to_thread(unpack, package, self._folder)
         await self._check_role(params["Role"])
-        await self._check_dead_letter(params, params["Role"])
-        function = Function(arn, arn.rpartition(":")[2], params["Role"], params["Handler"], params["Runtime"], package)
+        await check_dead_letter(params, params["Role"], self._role_can)
+        if arn in self.all:
+            raise AwsError("ResourceConflictException", f"Function already exist: {name}", 409, Type="User")
+        function = Function(arn, name, params["Role"], params["Handler"], params["Runtime"], package)
         function.tags = dict(params.get("Tags") or {})
         self._configure(function, params)
         self.all[arn] = function
-        self._later(self._become_active(function))
+        self._become_active_later(function)
+        if params.get("Publish"):
+            return {**described(function), "Version": function.publish(state="Pending").version}
         return described(function)
 
-    async def _become_active(self, function: Function) -> None:
-        await asyncio.sleep(UNTIL_ACTIVE)
-        function.become_active()
+    def _become_active_later(self, function: Function) -> None:
+        async def become_active() -> None:
+            await asyncio.sleep(UNTIL_ACTIVE)
+            function.become_active()
 
-    def _looked_at(self, call: ApiCall) -> Function:
-        """Return a function that somebody asks about: it is ready then, so that boto3's waiters need not sleep.
-
-        Who calls or changes it without a look, right after it was created, still meets the 409 of AWS.
-        """
-        function = self.of(call)
-        function.become_active()
-        return function
+        task = asyncio.create_task(become_active())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     async def _check_role(self, role_arn: str) -> None:
         if not await self._trusts(role_arn, "lambda.amazonaws.com"):
-            raise _invalid("The role defined for the function cannot be assumed by Lambda.")
-
-    async def _check_dead_letter(self, params: dict[str, Any], role: str) -> None:
-        arn = (params.get("DeadLetterConfig") or {}).get("TargetArn")
-        if not arn:
-            return
-        if not str(arn).startswith("arn:aws:sqs:"):
-            raise _invalid(f"A function's dead-letter queue is a queue in the local cloud; TargetArn was {arn!r}.")
-        if not await self._role_can(role, "sqs:SendMessage", arn):
-            raise _invalid("The provided execution role does not have permissions to call SendMessage on SQS")
-
-    async def _package(self, code: dict[str, Any]) -> bytes:
-        if code.get("ZipFile"):
-            return bytes(code["ZipFile"])
-        if code.get("S3Bucket"):
-            stored = await self._get_object(str(code["S3Bucket"]), str(code.get("S3Key")))
-            if stored is None:
-                raise _invalid(
-                    "Error occurred while GetObject. S3 Error Code: NoSuchKey. "
-                    "S3 Error Message: The specified key does not exist."
-                )
-            return bytes(stored.body)
-        raise _invalid("Please provide a source for function code.")
+            raise invalid("The role defined for the function cannot be assumed by Lambda.")
 
     def _configure(self, function: Function, params: dict[str, Any]) -> None:
-        names = {"Timeout": "timeout", "MemorySize": "memory_size", "Handler": "handler", "Runtime": "runtime"}
-        for key, attribute in {**names, "Role": "role", "Description": "description"}.items():
+        kept = [layer["Arn"] for layer in function.layers]
+        function.layers = self._layers(params.get("Layers", kept) or [], function.region, function.package, kept)
+        for key, attribute in ATTRIBUTES.items():
             if params.get(key) is not None:
                 setattr(function, attribute, params[key])
         if isinstance(params.get("Environment"), dict):
             function.variables = dict(params["Environment"].get("Variables") or {})
         if isinstance(params.get("DeadLetterConfig"), dict):
             function.dead_letter_arn = params["DeadLetterConfig"].get("TargetArn") or ""
+        if isinstance(params.get("EphemeralStorage"), dict):
+            function.ephemeral_storage = params["EphemeralStorage"]["Size"]
+        if isinstance(params.get("LoggingConfig"), dict) and params["LoggingConfig"].get("LogGroup"):
+            function.own_log_group = params["LoggingConfig"]["LogGroup"]
         function.modified_at, function.revision_id = self._clock.now(), str(uuid.uuid4())
 
     async def update_function_code(self, call: ApiCall) -> dict[str, Any]:
         """Replace the code; warm environments end."""
-        function = self._updatable(call)
-        package = await self._package(call.params)
-        unpack(package, self._folder)
+        function, params = self._updatable(call), call.params
+        check_configuration({"Architectures": params.get("Architectures")}, creating=False)
+        package = await package_of(params, self._get_object)
+        await asyncio.to_thread(unpack, package, self._folder)
+        kept = [layer["Arn"] for layer in function.layers]
+        self._layers(kept, function.region, package, kept)
+        if params.get("DryRun"):
+            return described(function)
         function.package = package
-        return self._updated(function, {})
+        updated = self._updated(function, {"Architectures": params.get("Architectures")})
+        if not params.get("Publish"):
+            return updated
+        version = function.publish(state="Pending")
+        return described(version, version.version)
 
     async def update_function_configuration(self, call: ApiCall) -> dict[str, Any]:
         """Change settings; warm environments end."""
@@ -142,28 +142,49 @@ class Functions:
         check_configuration(call.params, creating=False)
         if call.params.get("Role"):
             await self._check_role(call.params["Role"])
-        await self._check_dead_letter(call.params, call.params.get("Role") or function.role)
+        await check_dead_letter(call.params, call.params.get("Role") or function.role, self._role_can)
         return self._updated(function, call.params)
 
     def _updatable(self, call: ApiCall) -> Function:
         function = self.of(call)
         if function.state == "Pending" or function.last_update_status == "InProgress":
             raise conflict(function)
+        if call.params.get("RevisionId") not in (None, "", function.revision_id):
+            raise names.stale()
         return function
 
     def _updated(self, function: Function, params: dict[str, Any]) -> dict[str, Any]:
         self._configure(function, params)
         function.last_update_status = "InProgress"
-        self._renew(function.arn)
-        self._later(self._become_active(function))
+        self._renew(function.version_arn)
+        self._become_active_later(function)
         return described(function)
 
+    # --- Looked at ----------------------------------------------------------------------------------------------------
+
+    def _looked_at(self, call: ApiCall) -> tuple[Function, Function, str]:
+        """Return a function that somebody asks about, the version asked for, and the qualifier that named it.
+
+        It is ready then, so that boto3's waiters need not sleep. Who calls or changes it without a look, right after
+        it was created, still meets the 409 of AWS.
+        """
+        arn, qualifier = names.named(call)
+        function = self.whole(arn, joined(arn, qualifier))
+        version = function.version_of(qualifier)
+        function.become_active()
+        return function, version, qualifier
+
+    def get_function_configuration(self, call: ApiCall) -> dict[str, Any]:
+        """Return the configuration of a version."""
+        _, version, qualifier = self._looked_at(call)
+        return described(version, qualifier)
+
     def get_function(self, call: ApiCall) -> dict[str, Any]:
-        """Return configuration, tags and concurrency of a function."""
-        function = self._looked_at(call)
+        """Return configuration and code of a version, tags and concurrency of its function."""
+        function, version, qualifier = self._looked_at(call)
         answer: dict[str, Any] = {
-            "Configuration": described(function),
-            "Code": {"RepositoryType": "S3", "Location": self.code_locations.of(function)},
+            "Configuration": described(version, qualifier),
+            "Code": {"RepositoryType": "S3", "Location": self._locate(version.version_arn)},
         }
         if function.tags:
             answer["Tags"] = function.tags
@@ -172,43 +193,59 @@ class Functions:
         return answer
 
     def list_functions(self, call: ApiCall) -> dict[str, Any]:
-        """List functions of the region, in pages of 50."""
-        most, start = int(call.params.get("MaxItems") or 50), call.params.get("Marker") or ""
-        found = sorted(f.arn for f in self.all.values() if f.region == call.region and f.arn > start)
-        answer: dict[str, Any] = {"Functions": [described(self.all[arn]) for arn in found[:most]]}
-        return answer | ({"NextMarker": found[most - 1]} if len(found) > most else {})
+        """List functions of the region, with all their versions if asked for, in pages of 50 at most."""
+        wanted = call.params.get("FunctionVersion")
+        if wanted not in (None, "ALL"):
+            raise names.violation(wanted, "functionVersion", "satisfy enum value set: [ALL]")
+        found: dict[str, dict[str, Any]] = {}
+        for arn in sorted(self.all):
+            if self.all[arn].region == call.region:
+                for version in self.all[arn].all_versions() if wanted else (self.all[arn],):
+                    found[version.version_arn] = listed(version, version.version if wanted else "")
+        return page(call, "Functions", found)
 
     def delete_function(self, call: ApiCall) -> None:
-        """Delete a function; its log group stays, as on AWS."""
-        function = self.of(call)
-        del self.all[function.arn]
-        self._renew(function.arn)
+        """Delete a function, or one version that no alias names; the log group stays, as on AWS."""
+        arn, qualifier = names.named(call)
+        if qualifier == LATEST:
+            raise invalid("$LATEST version cannot be deleted without deleting the function.")
+        if qualifier and not qualifier.isdigit() and qualifier[0] != "$":
+            raise invalid("Deletion of aliases is not currently supported.")
+        function = self.whole(arn)
+        if not qualifier:
+            del self.all[arn]
+            for version in function.all_versions():
+                self._renew(version.version_arn)
+        elif qualifier in function.versions:
+            if using := function.aliases_of(qualifier):
+                text = f"Unable to delete version because the following aliases reference it: [{', '.join(using)}]"
+                raise AwsError("ResourceConflictException", text, 409, Type="User")
+            self._renew(function.versions.pop(qualifier).version_arn)
 
-    def tag_resource(self, call: ApiCall) -> None:
-        """Add tags."""
-        self.find(call.params["Resource"]).tags.update(call.params.get("Tags") or {})
-
-    def untag_resource(self, call: ApiCall) -> None:
-        """Remove tags."""
-        for key in call.params.get("TagKeys") or []:
-            self.find(call.params["Resource"]).tags.pop(key, None)
+    # --- Found --------------------------------------------------------------------------------------------------------
 
     def of(self, call: ApiCall) -> Function:
-        """Find the function that a call's FunctionName names."""
-        return self.find(function_arn(str(call.params.get("FunctionName") or ""), call.region))
+        """Find the function that a call names as a whole."""
+        return self.whole(names.unqualified(call))
 
-    def find(self, arn_or_name: str) -> Function:
-        """Find a function; raise AwsError ``ResourceNotFoundException``."""
-        arn = arn_or_name if arn_or_name.startswith("arn:") else function_arn(arn_or_name, "us-east-1")
-        function = self.all.get(re.sub(r":\$LATEST$", "", arn))
+    def whole(self, arn: str, named: str = "") -> Function:
+        """Find a function by its unqualified ARN; raise AwsError ``ResourceNotFoundException`` for *named*."""
+        function = self.all.get(arn)
         if function is None:
-            raise AwsError("ResourceNotFoundException", f"Function not found: {arn}", 404)
+            raise not_found(named or arn)
         return function
 
-    def _later(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def find(self, arn: str) -> Function:
+        """Find the function as a whole that an ARN, with or without a qualifier, belongs to."""
+        return self.all.get(arn) or self.whole(split(arn)[0], arn)
+
+    def version(self, arn: str) -> Function:
+        """Find the version that an ARN names; one of an alias's two versions by chance, as it is routed."""
+        function = self.all.get(arn)
+        if function is not None:
+            return function
+        unqualified, qualifier = split(arn)
+        return self.whole(unqualified, arn).version_of(qualifier, routed=True)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Return the functions as plain data; packages are bytes."""
@@ -217,9 +254,4 @@ class Functions:
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Go on from a snapshot; what was being created or updated is done."""
         for fields in state:
-            function = self.all[fields["arn"]] = Function(**deepcopy(fields))
-            function.state, function.last_update_status = "Active", "Successful"
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidParameterValueException", message, 400, Type="User")
+            self.all[fields["arn"]] = Function.restored(fields)

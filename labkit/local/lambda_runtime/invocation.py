@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 
 from __future__ import annotations
 
+import asyncio
 import json
 import time
 import uuid
@@ -22,8 +23,10 @@ from labkit.local.lambda_runtime.environments import Environments
 from labkit.local.lambda_runtime.function import Function, conflict
 from labkit.local.lambda_runtime.functions import Functions
 from labkit.local.lambda_runtime.log_lines import LogWriter, log_events, tail
-from labkit.local.lambda_runtime.packages import unpack
+from labkit.local.lambda_runtime.names import LATEST, joined, named
+from labkit.local.lambda_runtime.packages import unpack, unpack_all
 from labkit.local.lambda_runtime.runtime_api import Invocation
+from labkit.local.lambda_runtime.runtimes import command
 
 LARGEST_REQUEST = 6_291_456
 
@@ -52,6 +55,7 @@ class Invocations:
         invoke_event: Callable[..., str],
         issue_credentials: Callable[[str, str], Awaitable[Any]],
         role_can: Callable[[str, str, str], Awaitable[bool]],
+        content_of_layer: Callable[[str], bytes],
         folder: Path,
         endpoint: str,
         measure: Callable[[str, str, float], None],
@@ -60,18 +64,20 @@ class Invocations:
         self._functions, self._concurrency, self._environments = functions, concurrency, environments
         self._logs, self._invoke_event, self._issue_credentials = logs, invoke_event, issue_credentials
         self._role_can, self._folder, self._endpoint, self._emit = role_can, folder, endpoint, emit
-        self._measure = measure
+        self._measure, self._content_of_layer = measure, content_of_layer
 
     async def invoke_api(self, call: ApiCall) -> dict[str, Any]:
         """Invoke synchronously, asynchronously, or not at all (DryRun)."""
-        function, kind = self._functions.of(call), call.params.get("InvocationType") or "RequestResponse"
+        arn, qualifier = named(call)
+        self._functions.whole(arn, f"{arn}:{qualifier or LATEST}").version_of(qualifier)
+        invoked, kind = joined(arn, qualifier), call.params.get("InvocationType") or "RequestResponse"
         payload = call.params.get("Payload") or b"{}"
         payload = payload if isinstance(payload, bytes) else str(payload).encode()
         _check_json(payload)
         if kind == "DryRun":
             return {"StatusCode": 204}
         if kind == "Event":
-            self._invoke_event(function.arn, payload, source="Invoke", request_id=call.request_id)
+            self._invoke_event(invoked, payload, source="Invoke", request_id=call.request_id)
             return {"StatusCode": 202}
         if len(payload) > LARGEST_REQUEST:
             raise AwsError(
@@ -80,8 +86,10 @@ class Invocations:
                 f"(limit {LARGEST_REQUEST} bytes)",
                 413,
             )
-        result = await self.invoke(function.arn, payload, request_id=call.request_id)
-        answer: dict[str, Any] = {"StatusCode": 200, "ExecutedVersion": "$LATEST", "Payload": result.payload}
+        result = await self.invoke(invoked, payload, request_id=call.request_id)
+        answer: dict[str, Any] = {
+            "StatusCode": 200, "ExecutedVersion": result.executed_version, "Payload": result.payload
+        }  # fmt: skip
         if result.function_error:
             answer["FunctionError"] = result.function_error
         if call.params.get("LogType") == "Tail":
@@ -89,39 +97,34 @@ class Invocations:
         return answer
 
     async def invoke(self, arn: str, payload: bytes, *, request_id: str = "") -> InvokeResult:
-        """Run a function once and wait for it.
+        """Run a function once and wait for it; *arn* may name a version or an alias.
 
         Raises:
             AwsError: ``ResourceNotFoundException``, ``ResourceConflictException`` while Pending,
                 ``TooManyRequestsException`` when its concurrency is used up.
         """
-        function = self._functions.find(arn)
+        function = self._functions.version(arn)
         if function.state == "Pending":
             raise conflict(function)
-        with self._concurrency.admitted(function):
-            return await self._run(function, payload, request_id or str(uuid.uuid4()))
+        with self._concurrency.admitted(function if function.version == LATEST else self._functions.find(arn)):
+            return await self._run(function, arn, payload, request_id or str(uuid.uuid4()))
 
-    async def _run(self, function: Function, payload: bytes, request_id: str) -> InvokeResult:
-        environment = await self._environments.acquire(function.arn, lambda: self._make(function))
+    async def _run(self, function: Function, arn: str, payload: bytes, request_id: str) -> InvokeResult:
+        key = function.version_arn
+        environment = await self._environments.acquire(key, lambda: self._make(function))
         started, trace = time.time(), f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0"
         try:
-            invocation = Invocation(request_id, function.arn, payload, started + function.timeout, trace)
+            invocation = Invocation(request_id, arn, payload, started + function.timeout, trace)
             outcome = await environment.invoke(invocation, function.timeout)
         finally:
-            self._environments.release(function.arn, environment)
+            self._environments.release(key, environment)
         self._publish(function.arn, outcome)
-        events = log_events(
-            request_id,
-            function.region,
-            function.runtime,
-            memory=function.memory_size,
-            outcome=outcome,
-            started_ms=int(started * 1000),
-        )
+        events = log_events(request_id, function, outcome=outcome, started_ms=int(started * 1000))
         await self._write_log(function, environment.log_stream, events)
         if outcome.error_type:
             self._emit("function failed", function=function.name, error=outcome.error_type, request=request_id)
-        return InvokeResult(outcome.payload, "Unhandled" if outcome.error_type else None, tail(events), request_id)
+        function_error = "Unhandled" if outcome.error_type else None
+        return InvokeResult(outcome.payload, function_error, tail(events), request_id, function.version)
 
     def _publish(self, arn: str, outcome: Outcome) -> None:
         """Publish to CloudWatch; a success counts as an error of 0, so that the average is the error rate."""
@@ -140,14 +143,27 @@ class Invocations:
 
     async def _make(self, function: Function) -> Environment:
         keys = await self._issue_credentials(function.role, function.name)
-        stream = f"{datetime.now(UTC):%Y/%m/%d}/[$LATEST]{uuid.uuid4().hex}"
-        task_root = unpack(function.package, self._folder)
-        variables = environment_variables(function, keys, stream, task_root, self._endpoint)
+        of_whom = f"{function.name}" if function.own_log_group else ""
+        stream = f"{datetime.now(UTC):%Y/%m/%d}/{of_whom}[{function.version}]{uuid.uuid4().hex}"
+        task_root = await asyncio.to_thread(unpack, function.package, self._folder)
+        layers = await self._unpack_layers(function)
         environment = Environment(
-            variables=variables, task_root=task_root, log_stream=stream, expires=keys.expiration - function.timeout - 60
+            command=command(function.runtime, layers),
+            variables=environment_variables(
+                function, keys, stream=stream, task_root=task_root, layers=layers, endpoint=self._endpoint
+            ),
+            task_root=task_root,
+            log_stream=stream,
+            expires=keys.expiration - function.timeout - 60,
         )
         await environment.start()
         return environment
+
+    async def _unpack_layers(self, function: Function) -> Path | None:
+        if not function.layers:
+            return None
+        contents = [self._content_of_layer(layer["Arn"]) for layer in function.layers]
+        return await asyncio.to_thread(unpack_all, contents, self._folder)
 
 
 def _check_json(payload: bytes) -> None:

@@ -7,45 +7,38 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import hashlib
 import math
-import platform
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
 from labkit.local.lambda_runtime.environment import Outcome
+from labkit.local.lambda_runtime.function import Function
+from labkit.local.lambda_runtime.runtimes import language_and_version, runs_on, runtime_arn
 
 LogEvent = tuple[int, str]
 TAIL = 4096
 WRITING = 0.02
 
 
-def log_events(
-    request_id: str, region: str, runtime: str, *, memory: int, outcome: Outcome, started_ms: int
-) -> list[LogEvent]:
+def log_events(request_id: str, function: Function, *, outcome: Outcome, started_ms: int) -> list[LogEvent]:
     """Return INIT_START (when cold), START, the output, END and REPORT as log events."""
     now = int(time.time() * 1000)
     events: list[LogEvent] = []
     if outcome.init_duration is not None:
-        digest = hashlib.sha256(f"{runtime} {platform.python_version()}".encode()).hexdigest()
-        version = f"python:{runtime.removeprefix('python')}"
-        real = "" if runtime == f"python{_minor()}" else f" (runs on Python {_minor()} here)"
-        arn = f"arn:aws:lambda:{region}::runtime:{digest}"
-        events.append((started_ms, f"INIT_START Runtime Version: {version}{real}\tRuntime Version ARN: {arn}\n"))
-    events.append((started_ms, f"START RequestId: {request_id} Version: $LATEST\n"))
+        language, wanted = language_and_version(function.runtime)
+        version = f"{language}:{wanted}{runs_on(function.runtime)}"
+        arn = runtime_arn(function.region, function.runtime)
+        events.append((started_ms, f"INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}\n"))
+    events.append((started_ms, f"START RequestId: {request_id} Version: {function.version}\n"))
     events += outcome.output
     events.append((now, f"END RequestId: {request_id}\n"))
-    events.append((now, _report(request_id, memory, outcome)))
+    events.append((now, _report(request_id, function.memory_size, outcome)))
     latest = 0
     for index, (at, text) in enumerate(events):  # CloudWatch Logs wants the events of one request in order of time
         latest = max(latest, at)
         events[index] = (latest, text)
     return events
-
-
-def _minor() -> str:
-    return ".".join(platform.python_version_tuple()[:2])
 
 
 def _report(request_id: str, memory: int, outcome: Outcome) -> str:

@@ -1,4 +1,4 @@
-"""The resource policy of a function: who else may invoke it.
+"""The resource policies of a function and of its versions and aliases: who else may invoke them.
 
 https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
 """
@@ -6,19 +6,32 @@ https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html
 from __future__ import annotations
 
 import json
+import re
+import uuid
 from collections.abc import Callable
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
-from labkit.local.lambda_runtime.validation import function_arn
+from labkit.local.lambda_runtime.function import Function
+from labkit.local.lambda_runtime.functions import Functions
+from labkit.local.lambda_runtime.names import LATEST, invalid, joined, named, split, stale, violation
 from labkit.local.policy import allows_principal
+
+CONDITIONS = {
+    "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
+    "EventSourceToken": ("StringEquals", "lambda:EventSourceToken"),
+    "FunctionUrlAuthType": ("StringEquals", "lambda:FunctionUrlAuthType"),
+    "PrincipalOrgID": ("StringEquals", "aws:PrincipalOrgID"),
+    "SourceArn": ("ArnLike", "AWS:SourceArn"),
+}
+PRINCIPAL = re.compile(r"[\w.-]+\.(amazonaws|amazon)\.com(\.cn)?|arn:aws[\w-]*:(iam|sts)::\d{12}:.+")
 
 
 class Permissions:
-    """AddPermission, RemovePermission, GetPolicy."""
+    """AddPermission, RemovePermission, GetPolicy: one policy for each qualifier, and one for calls without any."""
 
-    def __init__(self, find: Callable[[str], Any]) -> None:
-        self._find = find
+    def __init__(self, functions: Functions) -> None:
+        self._functions = functions
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -27,60 +40,104 @@ class Permissions:
 
     def add(self, call: ApiCall) -> dict[str, Any]:
         """Add one statement."""
-        function, params = self._function(call), call.params
+        params = call.params
         sid = str(params.get("StatementId") or "")
-        if any(statement["Sid"] == sid for statement in function.policy):
+        if not re.fullmatch("[a-zA-Z0-9-_]+", sid):
+            raise violation(sid, "statementId", "satisfy regular expression pattern: ([a-zA-Z0-9-_]+)")
+        principal = _principal(str(params.get("Principal") or ""))
+        function, qualifier = self._named(call)
+        policy = function.policies.get(qualifier) or {"RevisionId": "", "Statement": []}
+        if params.get("RevisionId") not in (None, "", policy["RevisionId"]):
+            raise stale("GetPolicy")
+        if any(statement["Sid"] == sid for statement in policy["Statement"]):
             raise AwsError(
                 "ResourceConflictException",
                 f"The statement id ({sid}) provided already exists. "
                 "Please provide a new statement id, or remove the existing statement.",
                 409,
+                Type="User",
             )
-        principal = str(params.get("Principal") or "")
-        named: Any = {"Service": principal} if principal.endswith(".amazonaws.com") else {"AWS": principal}
         statement: dict[str, Any] = {
             "Sid": sid,
             "Effect": "Allow",
-            "Principal": "*" if principal == "*" else named,
+            "Principal": principal,
             "Action": params.get("Action"),
-            "Resource": function.arn,
+            "Resource": joined(function.arn, qualifier),
         }
-        condition: dict[str, Any] = {}
-        if params.get("SourceArn"):
-            condition["ArnLike"] = {"AWS:SourceArn": params["SourceArn"]}
-        if params.get("SourceAccount"):
-            condition["StringEquals"] = {"AWS:SourceAccount": params["SourceAccount"]}
-        if condition:
-            statement["Condition"] = condition
-        function.policy.append(statement)
+        for member, (operator, key) in CONDITIONS.items():
+            if params.get(member):
+                statement.setdefault("Condition", {}).setdefault(operator, {})[key] = params[member]
+        function.policies[qualifier] = {
+            "RevisionId": str(uuid.uuid4()),
+            "Statement": [*policy["Statement"], statement],
+        }
         return {"Statement": json.dumps(statement, separators=(",", ":"))}
 
     def remove(self, call: ApiCall) -> None:
         """Remove one statement."""
-        function, sid = self._function(call), call.params.get("StatementId")
-        kept = [statement for statement in function.policy if statement["Sid"] != sid]
-        if len(kept) == len(function.policy):
-            raise AwsError("ResourceNotFoundException", f"Statement {sid} is not found in resource policy.", 404)
-        function.policy[:] = kept
+        arn, qualifier = named(call)
+        if arn not in self._functions.all:
+            raise AwsError("ResourceNotFoundException", f"No policy found for: {arn}", 404, Type="User")
+        function, sid = self._named(call)[0], call.params.get("StatementId")
+        policy = function.policies.get(qualifier)
+        if policy is None:
+            text = "No policy is associated with the given resource."
+            raise AwsError("ResourceNotFoundException", text, 404, Type="User")
+        if call.params.get("RevisionId") not in (None, "", policy["RevisionId"]):
+            raise stale("GetPolicy")
+        kept = [statement for statement in policy["Statement"] if statement["Sid"] != sid]
+        if len(kept) == len(policy["Statement"]):
+            text = f"Statement {sid} is not found in resource policy."
+            raise AwsError("ResourceNotFoundException", text, 404, Type="User")
+        if kept:
+            function.policies[qualifier] = {"RevisionId": str(uuid.uuid4()), "Statement": kept}
+        else:
+            del function.policies[qualifier]
 
     def get(self, call: ApiCall) -> dict[str, Any]:
         """Return the policy as JSON."""
-        function = self._function(call)
-        if not function.policy:
-            raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404)
-        document = {"Version": "2012-10-17", "Id": "default", "Statement": function.policy}
-        return {"Policy": json.dumps(document, separators=(",", ":")), "RevisionId": function.revision_id}
+        arn, qualifier = named(call)
+        function = self._functions.all.get(arn)
+        policy = function.policies.get(qualifier) if function else None
+        if policy is None:
+            text = "The resource you requested does not exist."
+            raise AwsError("ResourceNotFoundException", text, 404, Type="User")
+        document = {"Version": "2012-10-17", "Id": "default", "Statement": policy["Statement"]}
+        return {"Policy": json.dumps(document, separators=(",", ":")), "RevisionId": policy["RevisionId"]}
 
-    def permits(self, function: Any, principal: str, source_arn: str) -> bool:
-        """Whether a service may invoke the function for *source_arn*."""
+    def permits(self, arn: str, *, principal: str, source_arn: str) -> bool:
+        """Whether the policy of what *arn* names lets a service invoke it for *source_arn*."""
+        unqualified, qualifier = split(arn)
+        function = self._functions.all.get(unqualified)
+        policy = function.policies.get(qualifier) if function else None
+        if policy is None:
+            return False
         decision = allows_principal(
-            {"Statement": function.policy},
+            {"Statement": policy["Statement"]},
             principal={"Service": principal},
             action="lambda:InvokeFunction",
-            resource=function.arn,
-            context={"AWS:SourceArn": source_arn, "AWS:SourceAccount": function.arn.split(":")[4]},
+            resource=arn,
+            context={"AWS:SourceArn": source_arn, "AWS:SourceAccount": arn.split(":")[4]},
         )
         return decision == "allow"
 
-    def _function(self, call: ApiCall) -> Any:
-        return self._find(function_arn(str(call.params.get("FunctionName") or ""), call.region))
+    def _named(self, call: ApiCall) -> tuple[Function, str]:
+        arn, qualifier = named(call)
+        if qualifier == LATEST:
+            raise invalid("We currently do not support adding policies for $LATEST.")
+        function = self._functions.whole(arn, joined(arn, qualifier))
+        if qualifier and not qualifier.isdigit() and "$" not in qualifier and qualifier not in function.aliases:
+            text = f"Cannot find alias arn: {arn}:{qualifier}"
+            raise AwsError("ResourceNotFoundException", text, 404, Type="User")
+        function.version_of(qualifier)
+        return function, qualifier
+
+
+def _principal(given: str) -> Any:
+    if given == "*":
+        return "*"
+    if re.fullmatch(r"\d{12}", given):
+        return {"AWS": f"arn:aws:iam::{given}:root"}
+    if not PRINCIPAL.fullmatch(given):
+        raise invalid("The provided principal was invalid. Please check the principal and try again.")
+    return {"AWS": given} if given.startswith("arn:") else {"Service": given}

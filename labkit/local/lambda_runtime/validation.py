@@ -5,35 +5,48 @@ https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunction.html
 
 from __future__ import annotations
 
+import json
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, AwsError
+from labkit.local.lambda_runtime.names import LATEST, NAME, invalid, read, violation
+from labkit.local.lambda_runtime.runtimes import check_runtime
 
-NAME = re.compile(r"[a-zA-Z0-9-_]{1,64}")
-ARN = re.compile(r"arn:aws[\w-]*:lambda:(?P<region>[\w-]+):(?P<account>\d{12}):function:(?P<name>[\w-]+)(:\$LATEST)?")
-PARTIAL = re.compile(r"(\d{12}:function:)?(?P<name>[\w-]+)(:\$LATEST)?")
-RUNTIME = re.compile(r"python3\.\d+")
-DESTINATION = re.compile(r"arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:([a-z]{2}(-gov)?-[a-z]+-\d{1})?:(\d{12})?:(.*)")
+ROLE = r"arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+"
 LARGEST_ENVIRONMENT = 4096
+MOST_TAGS = 50
+UNSUPPORTED = (
+    "VpcConfig", "ImageConfig", "FileSystemConfigs", "KMSKeyArn", "CodeSigningConfigArn", "CapacityProviderConfig",
+    "DurableConfig", "TenancyConfig",
+)  # fmt: skip
+# The only value of a setting that changes nothing here.
+ONLY = {
+    "PackageType": (None, "Zip"), "TracingConfig": ("Mode", "PassThrough"), "SnapStart": ("ApplyOn", "None"),
+    "LoggingConfig": ("LogFormat", "Text"),
+}  # fmt: skip
+OWN_VARIABLES = {
+    "_HANDLER", "_X_AMZN_TRACE_ID", "AWS_DEFAULT_REGION", "AWS_REGION", "AWS_EXECUTION_ENV", "AWS_LAMBDA_FUNCTION_NAME",
+    "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_INITIALIZATION_TYPE",
+    "AWS_LAMBDA_LOG_GROUP_NAME", "AWS_LAMBDA_LOG_STREAM_NAME", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID",
+    "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_LAMBDA_RUNTIME_API", "LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR",
+}  # fmt: skip
 
 
-def function_arn(name: str, region: str) -> str:
-    """Return the ARN of a function given by its name, ARN or partial ARN.
+def check_new_name(name: str, region: str) -> str:
+    """Return the ARN for a new function's name.
 
     Raises:
-        AwsError: ``ValidationException`` for anything else.
+        AwsError: ``ValidationException`` or ``InvalidParameterValueException``.
     """
-    if found := ARN.fullmatch(name):
-        return f"arn:aws:lambda:{found['region']}:{ACCOUNT_ID}:function:{found['name']}"
-    found = PARTIAL.fullmatch(name)
-    if not found or not NAME.fullmatch(found["name"]):
-        raise AwsError(
-            "ValidationException",
-            f"1 validation error detected: Value '{name}' at 'functionName' failed to satisfy constraint: Member must "
-            "satisfy regular expression pattern: [a-zA-Z0-9-_]{1,64}",
-        )
-    return f"arn:aws:lambda:{region}:{ACCOUNT_ID}:function:{found['name']}"
+    arn, qualifier = read(name, region)
+    short = arn.rpartition(":")[2]
+    if len(short) > 64:
+        error = violation(name, "functionName", "have length less than or equal to 64")
+        raise invalid(error.message)
+    if not NAME.fullmatch(short) or qualifier not in ("", LATEST):
+        raise violation(name, "functionName", "satisfy regular expression pattern: [a-zA-Z0-9-_]+")
+    return arn
 
 
 def check_configuration(params: dict[str, Any], *, creating: bool) -> None:
@@ -42,68 +55,90 @@ def check_configuration(params: dict[str, Any], *, creating: bool) -> None:
     Raises:
         AwsError: ``InvalidParameterValueException`` or ``ValidationException``.
     """
+    _check_supported(params)
     required = ("Role", "Handler", "Runtime", "Code") if creating else ()
     for name in required:
         if not params.get(name):
-            raise AwsError("InvalidParameterValueException", f"{name} is required for a function in a zip.", 400)
-    runtime = params.get("Runtime")
-    if runtime and not RUNTIME.fullmatch(str(runtime)):
-        raise AwsError(
-            "InvalidParameterValueException",
-            f"The local cloud runs python3.x functions only; Runtime was {runtime!r}.",
-            400,
-        )
-    for unsupported in ("Layers", "VpcConfig", "ImageConfig", "FileSystemConfigs"):
-        wanted = params.get(unsupported)
-        if any(wanted.values()) if isinstance(wanted, dict) else wanted:  # a VpcConfig of empty lists asks for nothing
-            raise AwsError(
-                "InvalidParameterValueException", f"The local cloud does not support {unsupported} yet.", 400
-            )
+            raise invalid(f"{name} is required for a function in a zip.")
+    if params.get("Role") and not re.fullmatch(ROLE, params["Role"]):
+        raise violation(params["Role"], "role", f"satisfy regular expression pattern: {ROLE}")
+    if params.get("Runtime"):
+        check_runtime(str(params["Runtime"]))
+    _check_architectures(params.get("Architectures") or ["x86_64"])
     _check_range(params, "Timeout", 1, 900)
     _check_range(params, "MemorySize", 128, 10_240)
-    variables = (params.get("Environment") or {}).get("Variables") or {}
-    if sum(len(k.encode()) + len(str(v).encode()) for k, v in variables.items()) > LARGEST_ENVIRONMENT:
-        raise AwsError(
-            "InvalidParameterValueException",
+    storage = (params.get("EphemeralStorage") or {}).get("Size")
+    _check_range({"EphemeralStorage.Size": storage}, "EphemeralStorage.Size", 512, 10_240)
+    _check_variables((params.get("Environment") or {}).get("Variables") or {})
+
+
+def _check_supported(params: dict[str, Any]) -> None:
+    for name in UNSUPPORTED:
+        wanted = params.get(name)
+        if any(wanted.values()) if isinstance(wanted, dict) else wanted:  # a VpcConfig of empty lists asks for nothing
+            raise invalid(f"The local cloud does not support {name} yet.")
+    if (params.get("Code") or {}).get("ImageUri") or params.get("ImageUri"):
+        raise invalid("The local cloud runs functions in zips only: it does not support ImageUri yet.")
+    for name, (member, only) in ONLY.items():
+        given = params.get(name) if member is None else (params.get(name) or {}).get(member)
+        if given not in (None, "", only):
+            inside = f"{name}.{member}" if member else name
+            raise invalid(f"The local cloud does not support {inside} {given!r} yet, only {only!r}.")
+
+
+def _check_architectures(given: list[str]) -> None:
+    shown = f"[{', '.join(given)}]"
+    if len(given) > 1:
+        raise violation(shown, "architectures", "have length less than or equal to 1")
+    if given[0] not in ("x86_64", "arm64"):
+        rule = "satisfy constraint: [Member must satisfy enum value set: [x86_64, arm64], Member must not be null]"
+        raise violation(shown, "architectures", rule)
+
+
+def _check_variables(variables: dict[str, str]) -> None:
+    measured = json.dumps(variables, separators=(",", ":"), ensure_ascii=False)
+    if len(measured.encode()) > LARGEST_ENVIRONMENT:
+        raise invalid(
             "Lambda was unable to configure your environment variables because the environment variables you have "
-            "provided exceeded the 4KB limit.",
-            400,
+            f"provided exceeded the 4KB limit. String measured: {measured}"
+        )
+    if reserved := sorted(OWN_VARIABLES & variables.keys()):
+        raise invalid(
+            "Lambda was unable to configure your environment variables because the environment variables you have "
+            "provided contains reserved keys that are currently not supported for modification. Reserved keys used in "
+            f"this request: {', '.join(reserved)}"
         )
 
 
-def check_destination(arn: str, function: str) -> None:
-    """Refuse what can be no destination of the asynchronous invocations of *function* (its ARN).
+def check_tags(tags: dict[str, str]) -> None:
+    """Refuse more tags than a resource may have.
 
     Raises:
-        AwsError: ``ValidationException`` for anything but an ARN, else ``InvalidParameterValueException``.
+        AwsError: ``InvalidParameterValueException``.
     """
-    if not DESTINATION.fullmatch(arn):
-        raise AwsError(
-            "ValidationException",
-            f"1 validation error detected: Value '{arn}' at 'destinationConfig.onFailure.destination' failed to "
-            f"satisfy constraint: Member must satisfy regular expression pattern: ^$|{DESTINATION.pattern}",
-        )
-    if arn.removesuffix(":$LATEST") == function:
-        raise AwsError(
-            "InvalidParameterValueException", "You can't specify the function as a destination for itself.", Type="User"
-        )
-    service = arn.split(":")[2]
-    if service == "events":
-        raise AwsError(
-            "InvalidParameterValueException", "The local cloud does not deliver to an event bus yet.", Type="User"
-        )
-    if service not in ("sqs", "sns", "lambda"):
-        raise AwsError("InvalidParameterValueException", f"The destination ARN {arn} is invalid.", Type="User")
+    if len(tags) > MOST_TAGS:
+        raise invalid("Number of tags exceeds resource tag limit.")
+
+
+async def check_dead_letter(
+    params: dict[str, Any], role: str, role_can: Callable[[str, str, str], Awaitable[bool]]
+) -> None:
+    """Refuse a dead-letter queue that is none, or that the role may not send to.
+
+    Raises:
+        AwsError: ``InvalidParameterValueException``.
+    """
+    arn = (params.get("DeadLetterConfig") or {}).get("TargetArn")
+    if not arn:
+        return
+    if not str(arn).startswith("arn:aws:sqs:"):
+        raise invalid(f"A function's dead-letter queue is a queue in the local cloud; TargetArn was {arn!r}.")
+    if not await role_can(role, "sqs:SendMessage", arn):
+        raise invalid("The provided execution role does not have permissions to call SendMessage on SQS")
 
 
 def _check_range(params: dict[str, Any], name: str, lowest: int, highest: int) -> None:
     value = params.get(name)
-    if value is None:
-        return
-    if not lowest <= value <= highest:
+    if value is not None and not lowest <= value <= highest:
         bound = f"less than or equal to {highest}" if value > highest else f"greater than or equal to {lowest}"
-        raise AwsError(
-            "ValidationException",
-            f"1 validation error detected: Value '{value}' at '{name[0].lower()}{name[1:]}' failed to satisfy "
-            f"constraint: Member must have value {bound}",
-        )
+        raise violation(value, f"{name[0].lower()}{name[1:]}", f"have value {bound}")

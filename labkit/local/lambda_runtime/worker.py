@@ -1,8 +1,8 @@
 """The process of an execution environment: a client of the Lambda Runtime API that runs a Python handler.
 
-Run by path, with the standard library only: ``python -I -S worker.py SITE_PACKAGES``. It ends when its stdin closes.
-Output goes line by line to stdout; a zero byte inside a line stands for a line break of the same log event, and a
-line that begins with byte 1 says that the output of an invocation is complete.
+Run by path, with the standard library only: ``python -I -S worker.py SITE_PACKAGES [FOLDER_OF_LAYERS …]``. It ends
+when its stdin closes. Output goes line by line to stdout; a zero byte inside a line stands for a line break of the same
+log event, and a line that begins with byte 1 says that the output of an invocation is complete.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -280,7 +280,7 @@ def run_once(api: RuntimeApi, handler: Handler, output: Output, pipe: BinaryIO) 
 def main() -> None:
     """Serve invocations until the local cloud ends."""
     task_root = os.environ["LAMBDA_TASK_ROOT"]
-    sys.path[:0] = [task_root]
+    sys.path[:0] = [task_root, *sys.argv[2:]]
     if SITE_PACKAGES:
         sys.path.append(SITE_PACKAGES)
     threading.Thread(target=end_with_stdin, daemon=True).start()

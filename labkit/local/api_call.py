@@ -43,7 +43,8 @@ class HttpRequest:
     """One request as it arrived. *path* and *query* are raw, that is, still percent-encoded.
 
     *moto_request* is moto's form of it, once it was needed, so that it is made only once. *signed* is set where the
-    signature was found elsewhere than in the headers or the query, and was verified there.
+    signature was found elsewhere than in the headers or the query, and was verified there. *form* marks an upload that
+    came in a form of a page.
     """
 
     method: str
@@ -54,6 +55,7 @@ class HttpRequest:
     source_ip: str = "127.0.0.1"
     moto_request: Any = None
     signed: Signed | None = None
+    form: bool = False
 
     @property
     def host(self) -> str:

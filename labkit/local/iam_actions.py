@@ -87,7 +87,8 @@ def _dynamodb(params: dict[str, Any], place: str) -> list[str]:
 
 
 def _sns(params: dict[str, Any], place: str) -> list[str]:
-    return [params.get("TopicArn") or (f"arn:aws:sns:{place}:{params['Name']}" if params.get("Name") else "")]
+    arn = params.get("TopicArn") or params.get("TargetArn") or params.get("ResourceArn")
+    return [arn or (f"arn:aws:sns:{place}:{params['Name']}" if params.get("Name") else "")]
 
 
 def _lambda(params: dict[str, Any], place: str) -> list[str]:

@@ -153,7 +153,7 @@ def _put_object(request: HttpRequest, form: Form, bucket: str, key: str, signed:
     if signed:
         kept.append(("Authorization", "in the form"))
     path = f"/{quote(bucket)}/{quote(key)}"
-    return HttpRequest("PUT", path, "", Headers(kept), form.file, request.source_ip, signed=signed)
+    return HttpRequest("PUT", path, "", Headers(kept), form.file, request.source_ip, signed=signed, form=True)
 
 
 def _answer(request: HttpRequest, form: Form, bucket: str, key: str, response: HttpResponse) -> HttpResponse:

@@ -32,6 +32,7 @@ from labkit.local.identity_policy import OPERATIONS, keep_identity_policy
 from labkit.local.lambda_runtime.api import Lambda
 from labkit.local.live_map import LiveMap
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
+from labkit.local.log_subscription_filters import LogSubscriptionFilters
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
 from labkit.local.moto_app.constraints import check_constraints
@@ -193,6 +194,16 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
     )
 
+    log_filters = LogSubscriptionFilters(
+        group_exists=logs.group_exists,
+        permits=functions.permits,
+        invoke_event=functions.invoke_event,
+        serialise=serialise,
+        now=clock.now,
+        emit=events.emit,
+    )
+    logs.written = log_filters.written
+
     targets = Targets(
         publish=sns.publish_from_service,
         queue_policy=sqs.policy_of,
@@ -255,6 +266,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             mappings.written(resources_of(call))
         elif call.operation == "DeleteBucket" and error is None:
             notifications.bucket_deleted(call.params["Bucket"])
+        elif call.operation == "DeleteLogGroup" and error is None:
+            log_filters.group_deleted(call)
         elif call.service == "iam":
             iam.policies_changed()
         elif call.service == "apigateway":
@@ -269,6 +282,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             eventbridge.picture,
             cloudtrail.picture,
             notifications.picture,
+            log_filters.picture,
         ],
         look=lambda: picture(moto),
         events=events,
@@ -310,6 +324,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("logs", "FilterLogEvents"): _after(functions.logs_written, filter_log_events),
             **cloudwatch.interceptors,
             **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
+            **log_filters.interceptors,
             ("kinesis", "CreateStream"): kinesis.create_stream,
             ("kinesis", "ListStreams"): kinesis.list_streams,
             **{("iam", name): keep_identity_policy for name in OPERATIONS},
@@ -375,6 +390,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         "eventbridge": eventbridge,
         "cloudtrail": cloudtrail,
         "s3_notifications": notifications,
+        "log_subscription_filters": log_filters,
         "cloudwatch_metrics": metrics,
     }
     durability.features = features

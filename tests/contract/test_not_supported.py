@@ -8,12 +8,6 @@ from botocore.exceptions import ClientError
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
 
 
-def test_a_log_subscription_filter_is_refused(client):
-    """It would never fire."""
-    with pytest.raises(ClientError, match="does not implement logs:PutSubscriptionFilter"):
-        client("logs").put_subscription_filter(logGroupName="g", filterName="f", filterPattern="", destinationArn=QUEUE)
-
-
 def test_an_alarm_is_refused(client):
     """Nobody would evaluate it."""
     with pytest.raises(ClientError, match="does not implement cloudwatch:PutMetricAlarm"):

@@ -12,6 +12,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from tests.contract.test_arrows import PRINTING, allow, printed
+from tests.contract.test_s3_post_object import form
+from tests.plain_http import http
 
 ACCOUNT = "123456789012"
 EVERYTHING = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put"]
@@ -124,6 +126,18 @@ def test_every_change_has_its_event(client, bucket, open_queue):
     assert found[6]["s3"]["object"].keys() == {"key", "sequencer"}
     sequence = [one["s3"]["object"]["sequencer"] for one in found if "sequencer" in one["s3"]["object"]]
     assert sequence == sorted(set(sequence))
+
+
+def test_a_form_of_a_page_is_told_as_a_post(client, bucket, open_queue):
+    """POST Object has an event of its own."""
+    url, arn = open_queue
+    notify(client, bucket, QueueConfigurations=[to_queue(arn, "s3:ObjectCreated:Post")])
+    signed = client("s3").generate_presigned_post(bucket, "k")
+
+    answer = http("POST", signed["url"], *form(signed["fields"], b"1234"))
+
+    [record] = records(client, url, 1)
+    assert (answer.status, record["eventName"], record["s3"]["object"]["size"]) == (204, "ObjectCreated:Post", 4)
 
 
 def test_versions_are_told_by_their_ids(client, bucket, open_queue):

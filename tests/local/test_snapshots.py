@@ -112,6 +112,13 @@ def fill(client):
     entry = {"Source": "shop", "DetailType": "visit", "Detail": json.dumps({"text": "x" * 2000})}
     assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
 
+    logs = client("logs")
+    logs.create_log_group(logGroupName="g")
+    functions.add_permission(
+        FunctionName="f", StatementId="l", Action="lambda:InvokeFunction", Principal="logs.amazonaws.com"
+    )
+    logs.put_subscription_filter(logGroupName="g", filterName="n", filterPattern="x", destinationArn=function)
+
     s3, trail = client("s3"), client("cloudtrail")
     s3.create_bucket(Bucket="logs")
     s3.put_bucket_policy(Bucket="logs", Policy=json.dumps({"Version": "2012-10-17", "Statement": [ANYBODY]}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
+from collections.abc import Callable
 from typing import Any
 
 from labkit.local.api_call import AwsError
@@ -12,14 +13,20 @@ from labkit.local.moto_app.app import MotoApp, backend
 
 
 class Logs:
-    """Writes into moto's CloudWatch Logs, in moto's thread."""
+    """Writes into moto's CloudWatch Logs, in moto's thread; *written* is told of each, for who else wants to know."""
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
+        self.written: Callable[[str, str, str, list[tuple[int, str]]], None] = lambda *what: None
 
     async def put_log_events(self, region: str, group: str, stream: str, events: list[tuple[int, str]]) -> None:
         """Append *events*, pairs of epoch milliseconds and message; make the group and the stream where missing."""
         await self._moto.run(_put_log_events, region, group, stream, events)
+        self.written(region, group, stream, events)
+
+    async def group_exists(self, region: str, group: str) -> bool:
+        """Whether there is a log group of that name."""
+        return await self._moto.run(lambda: group in backend("logs", region).groups)
 
     async def put_log_event(self, region: str, group: str, stream: str, message: str) -> None:
         """Append one event of now."""

@@ -53,7 +53,7 @@ _REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
     },
     "logs": {
         "nothing would be delivered": (
-            "PutSubscriptionFilter", "PutDestination", "PutDestinationPolicy", "PutDeliveryDestination",
+            "PutDestination", "PutDestinationPolicy", "PutDeliveryDestination",
             "PutDeliveryDestinationPolicy", "PutDeliverySource", "CreateDelivery",
         ),
         "no metric would come of it": ("PutMetricFilter",),

@@ -133,7 +133,7 @@ class Notifications:
             self._begin(await self._change(event, reason, bucket, key, "", by=_by(caller, service, uuid.uuid4().hex)))
 
     async def _tell(self, call: ApiCall, response: HttpResponse) -> None:
-        event, reason = TOLD[call.operation]
+        event, reason = TOLD["PostObject" if call.http.form else call.operation]
         by = _by(call.caller, call.http.source_ip, call.request_id)
         for key, version_id in self._objects(call, response):
             self._begin(await self._change(event, reason, call.params["Bucket"], key, version_id, by=by))

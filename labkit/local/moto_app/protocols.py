@@ -22,6 +22,10 @@ from werkzeug.datastructures import Headers, MultiDict
 from werkzeug.exceptions import NotFound
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+from labkit.local.moto_app.json_types import check_types
+from labkit.local.moto_app.sqs_query import as_form
+
+CHECKED = {"sqs", "events", "cloudtrail"}  # JSON services of ours: their features trust the types of the model
 
 HOST_ID = "9Gjjt1m+cjU4OPvX9O9/8RuvnG41MRb/18Oux2o5H5MY7ISNTlXN+Dz9IG62/ILVxhAGI0qyPfg="
 NOT_IN_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -39,6 +43,8 @@ def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, r
     if service == "s3" and (plain := _plain_object_call(http)):
         operation_name, params = plain
         return ApiCall(service, operation_name, params, region, caller, request_id, http, "rest-xml")
+    if service == "sqs":
+        http = as_form(http, moto_utils.get_service_model(service).operation_names)
     request = http.moto_request = moto_request(http, f"https://{service}.{region}.amazonaws.com")
     try:
         operation, labels = get_service_router(service).match(request)
@@ -108,6 +114,8 @@ def _recognise_json(http: HttpRequest, service: str, region: str, caller: Caller
         if not isinstance(body, dict):
             raise ValueError("the body is no JSON object")
         params = body
+        if service in CHECKED and (shape := model.operation_model(operation_name).input_shape):
+            check_types(shape, body, "the body")
         if _has_blob_or_timestamp(service, operation_name):
             parser = PROTOCOL_PARSERS["json"](model.operation_model(operation_name))
             params = parser.parse(
@@ -167,6 +175,8 @@ def serialise_error(service: str, http: HttpRequest, error: AwsError, request_id
         protocol = determine_request_protocol(model, http.headers.get("content-type"))
     except NotImplementedError:
         protocol = str(model.protocol)
+    if service == "sqs" and not http.headers.get("x-amz-target"):
+        protocol = "query"
     operation = model.operation_model(model.operation_names[0])
     return _serialise(service, protocol, operation, error, request_id)
 

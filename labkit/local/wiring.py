@@ -14,7 +14,7 @@ from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.invoke_test import TestInvokes
 from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
-from labkit.local.cloudtrail.trails import CloudTrail
+from labkit.local.cloudtrail.api import CloudTrail
 from labkit.local.cloudwatch_api import CloudWatch
 from labkit.local.cloudwatch_logs import filter_log_events
 from labkit.local.cloudwatch_metrics import Metrics
@@ -35,7 +35,7 @@ from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.log_subscription_filters import LogSubscriptionFilters
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
-from labkit.local.moto_app.constraints import check_constraints
+from labkit.local.moto_app.constraints import check_constraints, check_types
 from labkit.local.moto_app.dynamodb_items import Items
 from labkit.local.moto_app.iam import Roles
 from labkit.local.moto_app.kinesis import KinesisStreams
@@ -226,6 +226,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         bucket_policy=buckets.policy,
         put_object=put_object_as("cloudtrail.amazonaws.com"),
         put_service_event=eventbridge.put_service_event,
+        check=check_types,
         clock=clock,
         emit=events.emit,
     )

@@ -177,6 +177,7 @@ def test_a_change_can_be_looked_up_with_who_made_it(client, unique):
 
     record = json.loads(events[0]["CloudTrailEvent"])
     assert [(event["EventName"], event["Username"], event["ReadOnly"]) for event in events] == [
-        ("PutBucketVersioning", "lab-administrator", "false")
+        ("PutBucketVersioning", "lab-administrator", "false"),
+        ("CreateBucket", "lab-administrator", "false"),
     ]
     assert record["requestParameters"]["VersioningConfiguration"]["Status"] == "Enabled"

@@ -11,7 +11,6 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.contract.test_arrows import allow, open_queue, received
-from tests.contract.test_pipeline import queue  # noqa: F401  fixture
 
 ACCOUNT = "123456789012"
 PLACE = f"us-east-1:{ACCOUNT}"
@@ -180,7 +179,7 @@ def test_tags_are_added_and_removed(events, rule):
 # --- Events -----------------------------------------------------------------------------------------------------------
 
 
-def test_an_entry_that_is_no_event_fails_alone(events, client, queue, rule):  # noqa: F811
+def test_an_entry_that_is_no_event_fails_alone(events, client, queue, rule):
     """Codes and texts from AWS's recorded answers and API_PutEventsResultEntry; the others are delivered."""
     url, arn = open_queue(client, queue, "events.amazonaws.com")
     events.put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": arn}])
@@ -263,7 +262,7 @@ def test_a_pattern_is_tried_on_an_event(events):
         ({"InputTemplate": '{"e": <aws.events.event>, "j": <aws.events.event.json>}'}, "{}"),
     ],
 )
-def test_a_target_gets_what_its_input_says(client, events, queue, rule, case):  # noqa: F811
+def test_a_target_gets_what_its_input_says(client, events, queue, rule, case):
     """From AWS's recorded deliveries and the page "Transforming input"."""
     target, body = case
     url, arn = open_queue(client, queue, "events.amazonaws.com")
@@ -288,7 +287,7 @@ def test_a_target_gets_what_its_input_says(client, events, queue, rule, case):  
         assert message["Body"] == body.replace("RULE", rule).replace("ARN", whole)
 
 
-def test_a_template_that_becomes_no_json_is_not_delivered(client, events, queue, rule):  # noqa: F811
+def test_a_template_that_becomes_no_json_is_not_delivered(client, events, queue, rule):
     """An object in quotes: AWS drops it, as recorded; the dead-letter queue gets the event."""
     url, arn = open_queue(client, queue, "events.amazonaws.com")
     transformer = {"InputPathsMap": {"d": "$.detail"}, "InputTemplate": '{"d": "<d>"}'}
@@ -302,7 +301,7 @@ def test_a_template_that_becomes_no_json_is_not_delivered(client, events, queue,
     assert json.loads(message["Body"])["source"] == rule
 
 
-def test_a_target_is_tried_as_often_as_its_retry_policy_says(client, events, queue, rule):  # noqa: F811
+def test_a_target_is_tried_as_often_as_its_retry_policy_says(client, events, queue, rule):
     """A queue that takes only small messages fails again and again (AWS docs: eb-rule-event-delivery)."""
     url, dlq = open_queue(client, queue, "events.amazonaws.com")
     small_url, small = open_queue(client, queue, "events.amazonaws.com")
@@ -357,7 +356,7 @@ def test_a_log_group_is_a_target_once_a_policy_lets_events_write(client, events,
 # --- Buses and schedules ----------------------------------------------------------------------------------------------
 
 
-def test_a_custom_bus_has_rules_and_events_of_its_own(client, events, queue, unique):  # noqa: F811
+def test_a_custom_bus_has_rules_and_events_of_its_own(client, events, queue, unique):
     """Shapes and texts from AWS's recorded answers."""
     url, arn = open_queue(client, queue, "events.amazonaws.com")
     bus, rule = unique("bus"), unique("Rule")

@@ -116,7 +116,7 @@ def test_wrong_settings_are_told_by_what_happens(opened, change, message):
         ("permission = {}", "without add_permission"),
         ("permission['Principal'] = 'lambda.amazonaws.com'", "who calls is events.amazonaws.com"),
         ("permission['SourceArn'] = drill_rule_arn.replace('FireDrill', 'S3BucketChanges')", "the permission is for"),
-        ("target['Arn'] = practice", "FailedEntryCount is 1"),
+        ("target['Arn'] = practice", "put_targets refuses the target"),
         ("target['Arn'] = check_arn", "the drill should call"),
         ("pattern = {'source': ['lab.exercise']}", "and so does a real fire"),
         ("pattern = {'detail-type': ['fire drill']}", "and so does another source"),

@@ -28,12 +28,14 @@ class Delivery:
         self,
         *,
         trail: Callable[[str], dict[str, Any] | None],
+        why_not: Callable[[dict[str, Any]], Awaitable[str]],
         put_object: Callable[[str, str, bytes, str], Awaitable[None]],
         put_service_event: Callable[[dict[str, Any]], Awaitable[None]],
         clock: Clock,
         emit: Callable[..., None],
     ) -> None:
-        self._trail, self._put_object, self._put_service_event = trail, put_object, put_service_event
+        self._trail, self._why_not = trail, why_not
+        self._put_object, self._put_service_event = put_object, put_service_event
         self._clock, self._emit = clock, emit
         self.unwritten: dict[str, list[dict[str, Any]]] = {}
         self.unsent: dict[str, dict[str, Any]] = {}
@@ -80,11 +82,12 @@ class Delivery:
             f"{ACCOUNT_ID}_CloudTrail_{region}_{now:%Y%m%dT%H%MZ}_{unique}.json.gz"
         )
         content = gzip.compress(json.dumps({"Records": records}, default=str).encode())
-        try:
-            await self._put_object(trail["S3BucketName"], key, content, "application/json")
-            trail["delivered_at"] = self._clock.now()
-        except KeyError:
-            self._emit("not delivered", trail=trail["Name"], why=f"bucket {trail['S3BucketName']} does not exist")
+        trail["delivery_error"] = await self._why_not(trail)
+        if trail["delivery_error"]:
+            self._emit("not delivered", trail=trail["Name"], bucket=trail["S3BucketName"], why=trail["delivery_error"])
+            return
+        await self._put_object(trail["S3BucketName"], key, content, "application/json")
+        trail["times"]["LatestDeliveryTime"] = self._clock.now()
 
     def _later(self, work: Any) -> None:
         task = asyncio.create_task(work)

@@ -23,6 +23,18 @@ ATTRIBUTES = (
     "EventSource",
     "AccessKeyId",
 )
+# The resources that the parameters of a call name, beside those that S3's records have.
+RESOURCES = {
+    "lambda": {"functionName": "AWS::Lambda::Function"},
+    "sqs": {"queueName": "AWS::SQS::Queue", "queueUrl": "AWS::SQS::Queue"},
+    "sns": {"topicArn": "AWS::SNS::Topic"},
+    "dynamodb": {"tableName": "AWS::DynamoDB::Table"},
+    "iam": {"roleName": "AWS::IAM::Role", "userName": "AWS::IAM::User", "policyArn": "AWS::IAM::Policy"},
+    "cloudtrail": {"trailName": "AWS::CloudTrail::Trail", "name": "AWS::CloudTrail::Trail"},
+    "events": {"name": "AWS::Events::Rule", "rule": "AWS::Events::Rule"},
+    "apigateway": {"restApiId": "AWS::ApiGateway::RestApi"},
+    "s3": {"bucketName": "AWS::S3::Bucket"},
+}
 
 
 class EventHistory:
@@ -41,15 +53,21 @@ class EventHistory:
             )
         if not 1 <= most <= 50:
             raise AwsError("InvalidMaxResultsException", "MaxResults must be 1 to 50.")
+        start, end = params.get("StartTime"), params.get("EndTime")
+        if start and end and start > end:
+            raise AwsError("InvalidTimeRangeException", "StartTime must not be later than EndTime.")
+        if params.get("EventCategory") not in (None, "insight"):
+            raise AwsError("InvalidEventCategoryException", "EventCategory can only be insight.")
+        records = [] if params.get("EventCategory") else list(reversed(self.records))  # there are no Insights
         found = [
             event
-            for record in reversed(self.records)
+            for record in records
             if record["awsRegion"] == call.region and _in_time(record, params)
             for event in [_looked_up(record)]
             if all(_has(event, a["AttributeKey"], a["AttributeValue"]) for a in attributes)
         ]
         token = str(params.get("NextToken") or "0")
-        if not token.isdecimal():
+        if not (token.isascii() and token.isdecimal() and len(token) < 10):
             raise AwsError("InvalidNextTokenException", "The NextToken is not one of this look-up.")
         page = found[int(token) : int(token) + most]
         more = int(token) + most < len(found)
@@ -72,14 +90,18 @@ def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
         "EventTime": datetime.strptime(record["eventTime"], "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC),
         "EventSource": record["eventSource"],
         "Username": user,
-        "Resources": [
-            {"ResourceType": r["type"], "ResourceName": r["ARN"].rpartition(":")[2]} for r in record["resources"]
-        ],
+        "Resources": _resources(record),
         "CloudTrailEvent": json.dumps(record, default=str),
     }
     if identity.get("accessKeyId"):  # who calls without a signature has none
         event["AccessKeyId"] = identity["accessKeyId"]
     return event
+
+
+def _resources(record: dict[str, Any]) -> list[dict[str, str]]:
+    kinds, parameters = RESOURCES.get(record["eventSource"].partition(".")[0], {}), record["requestParameters"] or {}
+    named = {(kind, str(parameters[name])) for name, kind in kinds.items() if parameters.get(name)}
+    return [{"ResourceType": kind, "ResourceName": name.rpartition("/")[2]} for kind, name in sorted(named)]
 
 
 def _has(event: dict[str, Any], key: str, value: str) -> bool:

@@ -12,6 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.iam_actions import resources_of
 
 # Data events are off by default, and these calls are data events (or, for logs, recorded nowhere).
 DATA_EVENTS = {
@@ -51,6 +52,7 @@ EVENT_NAMES = {
     ("s3", "GetBucketLifecycleConfiguration"): "GetBucketLifecycle",
     ("s3", "PutBucketNotificationConfiguration"): "PutBucketNotification",
     ("s3", "GetBucketNotificationConfiguration"): "GetBucketNotification",
+    ("s3", "ListObjectsV2"): "ListObjects",
     ("lambda", "CreateFunction"): "CreateFunction20150331",
     ("lambda", "DeleteFunction"): "DeleteFunction20150331",
     ("lambda", "ListFunctions"): "ListFunctions20150331",
@@ -60,8 +62,17 @@ EVENT_NAMES = {
     ("lambda", "DeleteEventSourceMapping"): "DeleteEventSourceMapping20150331",
 }
 SOURCES = {"cloudwatch": "monitoring", "dynamodbstreams": "dynamodb"}
-READ_PREFIXES = ("Get", "List", "Describe", "Head", "Lookup", "Test", "Batch")
-LEFT_OUT = {"ZipFile", "Environment", "Code", "MessageBody", "Message", "Payload", "SecretAccessKey", "Password"}
+READ_PREFIXES = ("Get", "List", "Describe", "Head", "Lookup", "Test", "Batch", "Select", "AssumeRole")
+LEFT_OUT = {
+    "ZipFile", "Environment", "Code", "MessageBody", "Message", "Payload", "SecretAccessKey", "Password", "Body",
+    "NewPassword", "OldPassword",
+}  # fmt: skip
+# Maps whose keys are the caller's own words, which stay as they are.
+MAPS = {
+    "Attributes", "attributes", "Tags", "tags", "Variables", "variables", "InputPathsMap", "MessageAttributes",
+    "ExpressionAttributeNames", "ExpressionAttributeValues", "RequestItems", "Metadata", "requestParameters",
+    "responseParameters", "requestTemplates", "responseTemplates", "requestModels", "responseModels",
+}  # fmt: skip
 XMLNS = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -73,7 +84,8 @@ def is_management_event(call: ApiCall) -> bool:
 def record_of(call: ApiCall, response: dict[str, Any] | None, error: AwsError | None, now: float) -> dict[str, Any]:
     """Return the record. ``tlsDetails`` is absent: the local cloud speaks HTTP."""
     name = EVENT_NAMES.get((call.service, call.operation), call.operation)
-    read_only = call.operation.startswith(READ_PREFIXES)
+    read_only, management = call.operation.startswith(READ_PREFIXES), is_management_event(call)
+    agent = call.http.headers.get("user-agent")
     record: dict[str, Any] = {
         "eventVersion": "1.11",
         "userIdentity": _identity(call),
@@ -82,18 +94,20 @@ def record_of(call: ApiCall, response: dict[str, Any] | None, error: AwsError | 
         "eventName": name,
         "awsRegion": call.region,
         "sourceIPAddress": call.http.source_ip,
-        "userAgent": f"[{call.http.headers.get('user-agent')}]",
-        "requestParameters": _s3_parameters(call) if call.service == "s3" else _lower_camel(_plain(call.params)),
+        "userAgent": f"[{agent}]" if call.service == "s3" else agent,
+        "requestParameters": _parameters(call),
         "responseElements": None if read_only or call.service == "s3" else _lower_camel(_plain(response or {})) or None,
         "requestID": call.request_id,
         "eventID": str(uuid.uuid4()),
         "readOnly": read_only,
         "resources": _resources(call),
         "eventType": "AwsApiCall",
-        "managementEvent": True,
+        "managementEvent": management,
         "recipientAccountId": ACCOUNT_ID,
-        "eventCategory": "Management",
+        "eventCategory": "Management" if management else "Data",
     }
+    if more := _additional_data(call):
+        record["additionalEventData"] = more
     if error is not None:
         record |= {"errorCode": error.code, "errorMessage": error.message, "responseElements": None}
     return record
@@ -128,17 +142,41 @@ def _identity(call: ApiCall) -> dict[str, Any]:
     }
 
 
-def _s3_parameters(call: ApiCall) -> dict[str, Any] | None:
-    bucket = call.params.get("Bucket")
-    if not bucket:
-        return None
-    parameters: dict[str, Any] = {"bucketName": bucket, "Host": call.http.headers.get("host")}
+def _parameters(call: ApiCall) -> dict[str, Any] | None:
+    if call.service == "s3":
+        return _s3_parameters(call)
+    parameters: dict[str, Any] = _lower_camel(_plain(call.params))
+    if call.service == "lambda" and call.operation == "Invoke":
+        parameters["functionName"] = resources_of(call)[0]
+    return parameters or None
+
+
+def _s3_parameters(call: ApiCall) -> dict[str, Any]:
+    host = {"Host": call.http.headers.get("host")}
+    if not call.params.get("Bucket"):
+        return host
+    parameters: dict[str, Any] = {"bucketName": call.params["Bucket"], **host}
     for name, value in _plain(call.params).items():
         if name == "Policy":
             parameters |= {"policy": "", "bucketPolicy": _json_or_text(value)}
-        elif isinstance(value, dict):
+        elif name in ("Key", "Prefix", "VersionId", "UploadId"):
+            parameters[{"VersionId": "versionId", "UploadId": "uploadId"}.get(name, name.lower())] = value
+        elif isinstance(value, dict) and name not in MAPS:
             parameters[name] = {"xmlns": XMLNS, **value}
     return parameters
+
+
+def _additional_data(call: ApiCall) -> dict[str, Any]:
+    if call.service == "s3" and call.caller.kind != "anonymous":
+        in_query = "X-Amz-Signature=" in call.http.query
+        return {
+            "SignatureVersion": "SigV4",
+            "bytesTransferredIn": len(call.http.body),
+            "AuthenticationMethod": "QueryString" if in_query else "AuthHeader",
+        }
+    if call.service == "lambda" and call.operation == "Invoke":
+        return {"functionVersion": f"{resources_of(call)[0]}:{call.params.get('Qualifier') or '$LATEST'}"}
+    return {}
 
 
 def _json_or_text(text: Any) -> Any:
@@ -149,10 +187,17 @@ def _json_or_text(text: Any) -> Any:
 
 
 def _resources(call: ApiCall) -> list[dict[str, str]]:
+    if call.service == "lambda" and call.operation == "Invoke":
+        arn = resources_of(call)[0]
+        return [{"accountId": ACCOUNT_ID, "type": "AWS::Lambda::Function", "ARN": arn}]
     bucket = call.params.get("Bucket") if call.service == "s3" else None
     if not bucket or call.operation == "CreateBucket":
         return []
-    return [{"accountId": ACCOUNT_ID, "type": "AWS::S3::Bucket", "ARN": f"arn:aws:s3:::{bucket}"}]
+    whole = {"accountId": ACCOUNT_ID, "type": "AWS::S3::Bucket", "ARN": f"arn:aws:s3:::{bucket}"}
+    if is_management_event(call):
+        return [whole]
+    key = call.params.get("Key") or call.params.get("Prefix") or ""
+    return [{"type": "AWS::S3::Object", "ARN": f"arn:aws:s3:::{bucket}/{key}"}, whole]
 
 
 def _plain(value: Any) -> Any:
@@ -169,6 +214,11 @@ def _plain(value: Any) -> Any:
 
 
 def _lower_camel(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_lower_camel(one) for one in value]
     if not isinstance(value, dict):
         return value
-    return {key[:1].lower() + key[1:]: _lower_camel(one) for key, one in value.items()}
+    return {
+        key[:1].lower() + key[1:]: one if key in MAPS and isinstance(one, dict) else _lower_camel(one)
+        for key, one in value.items()
+    }

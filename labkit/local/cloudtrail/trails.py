@@ -1,61 +1,42 @@
-"""AWS CloudTrail: its operations, and the record of each management call on its way to history, files and rules.
+"""Trails: where records go, whether they do, and which of them.
 
-https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-user-guide.html
+https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.html
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
-from labkit.local.clock import Clock
-from labkit.local.cloudtrail.delivery import Delivery
-from labkit.local.cloudtrail.event_history import EventHistory
-from labkit.local.cloudtrail.record import is_management_event, record_of
-from labkit.local.picture import Arrow, Part, Picture
+from labkit.local.cloudtrail.event_selectors import (
+    checked_selectors,
+    default_selectors,
+    selects,
+    services_of_data_events,
+)
+from labkit.local.cloudtrail.trail_checks import check_name, refuse_what_is_not_here
 from labkit.local.policy import allows_principal
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,126}[A-Za-z0-9]")
+MOST_TRAILS = 5
+GLOBAL_SERVICES = {"iam.amazonaws.com", "sts.amazonaws.com"}
+SET_BY_CALLER = ("S3BucketName", "S3KeyPrefix", "IncludeGlobalServiceEvents", "IsMultiRegionTrail")
 
 
-class CloudTrail:
-    """Records of management calls. The event history is there at once; trails and events come after a scaled wait."""
+class Trails:
+    """All trails, by ARN."""
 
     def __init__(
         self,
         *,
         bucket_exists: Callable[[str], Awaitable[bool]],
         bucket_policy: Callable[[str], Awaitable[dict[str, Any] | None]],
-        put_object: Callable[[str, str, bytes, str], Awaitable[None]],
-        put_service_event: Callable[[dict[str, Any]], Awaitable[None]],
-        clock: Clock,
-        emit: Callable[..., None],
+        now: Callable[[], float],
     ) -> None:
-        self._bucket_exists, self._bucket_policy, self._clock = bucket_exists, bucket_policy, clock
-        self._trails: dict[str, dict[str, Any]] = {}
-        self._history = EventHistory()
-        self._delivery = Delivery(
-            trail=self._trails.get,
-            put_object=put_object,
-            put_service_event=put_service_event,
-            clock=clock,
-            emit=emit,
-        )
-
-    def description(self) -> dict[str, int]:
-        """Count the trails, those that log, and the events of the history, for the health page."""
-        logging = sum(trail["logging"] for trail in self._trails.values())
-        return {"trails": len(self._trails), "logging": logging, "events": len(self._history.records)}
-
-    def picture(self) -> Picture:
-        """Draw the trails and their buckets."""
-        drawn: Picture = []
-        for arn, trail in self._trails.items():
-            drawn.append(Part(arn, "CloudTrail", trail["Name"], {}, "" if trail["logging"] else "it does not log"))
-            drawn.append(Arrow(arn, f"arn:aws:s3:::{trail['S3BucketName']}", "log files"))
-        return drawn
+        self._bucket_exists, self._bucket_policy, self._now = bucket_exists, bucket_policy, now
+        self.all: dict[str, dict[str, Any]] = {}
+        self.data_services: set[str] = set()
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -64,73 +45,74 @@ class CloudTrail:
             "CreateTrail": self.create_trail,
             "UpdateTrail": self.update_trail,
             "DeleteTrail": self.delete_trail,
-            "GetTrail": lambda call: {"Trail": _shown(self._of(call.params.get("Name"), call))},
+            "GetTrail": lambda call: {"Trail": _shown(self._of(call))},
             "DescribeTrails": self.describe_trails,
             "ListTrails": self.list_trails,
             "GetTrailStatus": self.get_trail_status,
             "StartLogging": lambda call: self._set_logging(call, logging=True),
             "StopLogging": lambda call: self._set_logging(call, logging=False),
-            "GetEventSelectors": self.get_event_selectors,
-            "LookupEvents": self._history.lookup_events,
+            "PutEventSelectors": self.put_event_selectors,
+            "GetEventSelectors": lambda call: self._selectors(self._of(call, "TrailName")),
+            "GetInsightSelectors": self.get_insight_selectors,
             "AddTags": self.add_tags,
+            "RemoveTags": self.remove_tags,
             "ListTags": self.list_tags,
         }
 
-    # --- Recording ----------------------------------------------------------------------------------------------------
-
-    def record(self, call: ApiCall, response: dict[str, Any] | None, error: AwsError | None) -> None:
-        """Keep the record of one call that came in from outside, if it is a management event."""
-        if not is_management_event(call):
-            return
-        record = record_of(call, response, error, self._clock.now())
-        self._history.records.append(record)
-        for arn, trail in self._trails.items():
-            if trail["logging"] and (trail["IsMultiRegionTrail"] or trail["HomeRegion"] == call.region):
-                self._delivery.to_log_file(arn, record)
-        if any(trail["logging"] for trail in self._trails.values()):
-            self._delivery.to_rules(record)
+    def that_log(self, record: dict[str, Any]) -> list[str]:
+        """Return the ARNs of the trails that log a record."""
+        return [arn for arn, trail in self.all.items() if trail["logging"] and _concerns(trail, record)]
 
     # --- Trails -------------------------------------------------------------------------------------------------------
 
     async def create_trail(self, call: ApiCall) -> dict[str, Any]:
         """Create a trail; it logs only after StartLogging."""
-        name = str(call.params.get("Name") or "")
-        if not NAME.fullmatch(name):
-            raise AwsError(
-                "InvalidTrailNameException",
-                "Trail name or ARN can only contain letters, numbers, periods, underscores and dashes, "
-                "3 to 128 of them.",
-            )
-        arn = f"arn:aws:cloudtrail:{call.region}:{ACCOUNT_ID}:trail/{name}"
-        if arn in self._trails:
+        params, name = call.params, str(call.params.get("Name") or "")
+        check_name(name)
+        refuse_what_is_not_here(params)
+        arn = _arn(name, call.region)
+        if arn in self.all:
             raise AwsError("TrailAlreadyExistsException", f"Trail {name} already exists for customer: {ACCOUNT_ID}")
+        if sum(trail["HomeRegion"] == call.region for trail in self.all.values()) >= MOST_TRAILS:
+            text = f"User: {ACCOUNT_ID} already has {MOST_TRAILS} trails in {call.region}."
+            raise AwsError("MaximumNumberOfTrailsExceededException", text)
         trail = {
             "Name": name,
-            "S3BucketName": call.params.get("S3BucketName"),
-            "S3KeyPrefix": call.params.get("S3KeyPrefix"),
-            "IncludeGlobalServiceEvents": call.params.get("IncludeGlobalServiceEvents") is not False,
-            "IsMultiRegionTrail": bool(call.params.get("IsMultiRegionTrail")),
+            "S3BucketName": str(params.get("S3BucketName") or ""),
+            "S3KeyPrefix": params.get("S3KeyPrefix"),
+            "IncludeGlobalServiceEvents": params.get("IncludeGlobalServiceEvents") is not False,
+            "IsMultiRegionTrail": bool(params.get("IsMultiRegionTrail")),
             "TrailARN": arn,
-            "LogFileValidationEnabled": bool(call.params.get("EnableLogFileValidation")),
+            "LogFileValidationEnabled": False,
             "HomeRegion": call.region,
             "HasCustomEventSelectors": False,
             "HasInsightSelectors": False,
             "IsOrganizationTrail": False,
             "logging": False,
-            "tags": list(call.params.get("TagsList") or []),
+            "times": {},
+            "selectors": default_selectors(),
+            "tags": {tag["Key"]: tag.get("Value", "") for tag in params.get("TagsList") or []},
         }
-        await self._check_bucket(trail)
-        self._trails[arn] = trail
+        await self._check(trail)
+        self.all[arn] = trail
         return _shown(trail)
 
-    async def _check_bucket(self, trail: dict[str, Any]) -> None:
-        bucket = str(trail["S3BucketName"] or "")
-        if not await self._bucket_exists(bucket):
+    async def _check(self, trail: dict[str, Any]) -> None:
+        if trail["IsMultiRegionTrail"] and not trail["IncludeGlobalServiceEvents"]:
+            text = "Multi-Region trail must include global service events."
+            raise AwsError("InvalidParameterCombinationException", text)
+        bucket, why = trail["S3BucketName"], await self.why_not(trail)
+        if why == "NoSuchBucket":
             raise AwsError("S3BucketDoesNotExistException", f"S3 bucket {bucket} does not exist!", 404)
-        policy, prefix = (
-            await self._bucket_policy(bucket),
-            f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else "",
-        )
+        if why:
+            text = f"Incorrect S3 bucket policy is detected for bucket: {bucket}"
+            raise AwsError("InsufficientS3BucketPolicyException", text, 403)
+
+    async def why_not(self, trail: dict[str, Any]) -> str:
+        """Return S3's error code for a log file of a trail, or ``""`` when its bucket takes it."""
+        bucket, prefix = trail["S3BucketName"], f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
+        if not await self._bucket_exists(bucket):
+            return "NoSuchBucket"
         context = {
             "aws:SourceArn": trail["TrailARN"],
             "s3:x-amz-acl": "bucket-owner-full-control",
@@ -140,104 +122,148 @@ class CloudTrail:
             "s3:GetBucketAcl": f"arn:aws:s3:::{bucket}",
             "s3:PutObject": f"arn:aws:s3:::{bucket}/{prefix}AWSLogs/{ACCOUNT_ID}/x",
         }
-        for action, resource in needed.items():
-            decision = allows_principal(
-                policy,
-                principal={"Service": "cloudtrail.amazonaws.com"},
-                action=action,
-                resource=resource,
-                context=context,
-            )
-            if decision != "allow":
-                raise AwsError(
-                    "InsufficientS3BucketPolicyException",
-                    f"Incorrect S3 bucket policy is detected for bucket: {bucket}",
-                    403,
-                )
+        policy, principal = await self._bucket_policy(bucket), {"Service": "cloudtrail.amazonaws.com"}
+        allowed = all(
+            allows_principal(policy, principal=principal, action=action, resource=resource, context=context) == "allow"
+            for action, resource in needed.items()
+        )
+        return "" if allowed else "AccessDenied"
 
     async def update_trail(self, call: ApiCall) -> dict[str, Any]:
         """Change a trail."""
-        trail = self._of(call.params.get("Name"), call)
-        changed = {
-            name: call.params[name]
-            for name in ("S3BucketName", "S3KeyPrefix", "IsMultiRegionTrail")
-            if call.params.get(name) is not None
-        }
-        await self._check_bucket({**trail, **changed})
+        trail = self._own(call)
+        refuse_what_is_not_here(call.params)
+        changed = {name: call.params[name] for name in SET_BY_CALLER if call.params.get(name) is not None}
+        await self._check({**trail, **changed})
         trail.update(changed)
         return _shown(trail)
 
-    def delete_trail(self, call: ApiCall) -> None:
-        """Delete a trail; its log files stay."""
-        arn = self._of(call.params.get("Name"), call)["TrailARN"]
-        del self._trails[arn]
-        self._delivery.unwritten.pop(arn, None)
+    def delete_trail(self, call: ApiCall) -> str:
+        """Delete a trail and return its ARN; its log files stay."""
+        arn: str = self._own(call)["TrailARN"]
+        del self.all[arn]
+        self.look_at_selectors()
+        return arn
 
     def describe_trails(self, call: ApiCall) -> dict[str, Any]:
-        """Return trails, all or by name."""
-        wanted = call.params.get("trailNameList") or []
-        found = [t for t in self._trails.values() if not wanted or t["Name"] in wanted or t["TrailARN"] in wanted]
-        return {"trailList": [_shown(trail) for trail in found]}
+        """Return the trails of the region, and those of others that log here, too; all or by name."""
+        wanted, shadows = call.params.get("trailNameList") or [], call.params.get("includeShadowTrails") is not False
+        here = [
+            trail
+            for trail in self.all.values()
+            if trail["HomeRegion"] == call.region or (shadows and trail["IsMultiRegionTrail"])
+        ]
+        return {"trailList": [_shown(t) for t in here if not wanted or t["Name"] in wanted or t["TrailARN"] in wanted]}
 
     def list_trails(self, call: ApiCall) -> dict[str, Any]:
-        """List trails."""
+        """List the trails of all regions."""
         names = ("TrailARN", "Name", "HomeRegion")
-        return {"Trails": [{name: trail[name] for name in names} for trail in self._trails.values()]}
+        return {"Trails": [{name: trail[name] for name in names} for trail in self.all.values()]}
 
     def get_trail_status(self, call: ApiCall) -> dict[str, Any]:
-        """Tell whether a trail logs, and when it last delivered."""
-        trail = self._of(call.params.get("Name"), call)
-        status: dict[str, Any] = {"IsLogging": trail["logging"]}
-        if trail.get("delivered_at"):
-            status["LatestDeliveryTime"] = trail["delivered_at"]
-        return status
+        """Tell whether a trail logs, when it was started and stopped, and how its last delivery went."""
+        trail = self._of(call)
+        times = trail["times"]
+        texts = {
+            "LatestDeliveryAttemptTime": "LatestDeliveryTime", "LatestNotificationAttemptTime": "",
+            "LatestNotificationAttemptSucceeded": "", "LatestDeliveryAttemptSucceeded": "LatestDeliveryTime",
+            "TimeLoggingStarted": "StartLoggingTime", "TimeLoggingStopped": "StopLoggingTime",
+        }  # fmt: skip
+        error = {"LatestDeliveryError": trail["delivery_error"]} if trail.get("delivery_error") else {}
+        return {
+            "IsLogging": trail["logging"],
+            **{text: _second(times.get(name)) for text, name in texts.items()},
+            **times,
+            **error,
+        }
 
     def _set_logging(self, call: ApiCall, *, logging: bool) -> None:
-        self._of(call.params.get("Name"), call)["logging"] = logging
+        trail = self._own(call)
+        trail["logging"] = logging
+        trail["times"]["StartLoggingTime" if logging else "StopLoggingTime"] = self._now()
 
-    def get_event_selectors(self, call: ApiCall) -> dict[str, Any]:
-        """Return the selectors: all management events, no data events."""
-        arn = self._of(call.params.get("TrailName"), call)["TrailARN"]
-        selector = {
-            "ReadWriteType": "All",
-            "IncludeManagementEvents": True,
-            "DataResources": [],
-            "ExcludeManagementEventSources": [],
-        }
-        return {"TrailARN": arn, "EventSelectors": [selector]}
+    # --- Selectors and tags -------------------------------------------------------------------------------------------
+
+    def put_event_selectors(self, call: ApiCall) -> dict[str, Any]:
+        """Decide which events a trail logs."""
+        trail = self._own(call, "TrailName")
+        trail["selectors"] = checked_selectors(call.params)
+        trail["HasCustomEventSelectors"] = True
+        self.look_at_selectors()
+        return self._selectors(trail)
+
+    def look_at_selectors(self) -> None:
+        """Find out of which services somebody wants data events: of no others are records made."""
+        found = [services_of_data_events(trail["selectors"]) for trail in self.all.values()]
+        self.data_services = set().union(*found)
+
+    def _selectors(self, trail: dict[str, Any]) -> dict[str, Any]:
+        return {"TrailARN": trail["TrailARN"], **trail["selectors"]}
+
+    def get_insight_selectors(self, call: ApiCall) -> None:
+        """Tell that a trail has none."""
+        name = self._of(call, "TrailName")["Name"]
+        text = f"Trail {name} does not have Insights enabled. The local cloud has no Insights."
+        raise AwsError("InsightNotEnabledException", text)
 
     def add_tags(self, call: ApiCall) -> None:
         """Add tags to a trail."""
-        trail = self._of(call.params.get("ResourceId"), call)
-        given = {tag["Key"]: tag for tag in call.params.get("TagsList") or []}
-        trail["tags"] = [tag for tag in trail["tags"] if tag["Key"] not in given] + list(given.values())
+        given = {tag["Key"]: tag.get("Value", "") for tag in call.params.get("TagsList") or []}
+        self._of(call, "ResourceId")["tags"].update(given)
+
+    def remove_tags(self, call: ApiCall) -> None:
+        """Remove tags by their keys."""
+        for tag in call.params.get("TagsList") or []:
+            self._of(call, "ResourceId")["tags"].pop(tag["Key"], None)
 
     def list_tags(self, call: ApiCall) -> dict[str, Any]:
         """Return the tags of trails."""
-        found = [self._of(one, call) for one in call.params.get("ResourceIdList") or []]
-        return {"ResourceTagList": [{"ResourceId": trail["TrailARN"], "TagsList": trail["tags"]} for trail in found]}
-
-    def _of(self, name: Any, call: ApiCall) -> dict[str, Any]:
-        arn = (
-            str(name) if str(name).startswith("arn:") else f"arn:aws:cloudtrail:{call.region}:{ACCOUNT_ID}:trail/{name}"
-        )
-        if arn not in self._trails:
-            raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ACCOUNT_ID}", 404)
-        return self._trails[arn]
-
-    def snapshot(self) -> dict[str, Any]:
-        """Return the state as plain data: history, trails, and the records that no file and no rule has got yet."""
+        found = [self.by_name(one, call.region) for one in call.params.get("ResourceIdList") or []]
         return {
-            "history": list(self._history.records),
-            "trails": {arn: dict(trail) for arn, trail in self._trails.items()},
-            **self._delivery.snapshot(),
+            "ResourceTagList": [
+                {"ResourceId": t["TrailARN"], "TagsList": [{"Key": k, "Value": v} for k, v in t["tags"].items()]}
+                for t in found
+            ]
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a snapshot."""
-        self._history.records.extend(state["history"])
-        self._trails.update({arn: dict(trail) for arn, trail in state["trails"].items()})
-        self._delivery.restore(state)
+    # --- Look-up ------------------------------------------------------------------------------------------------------
+
+    def _of(self, call: ApiCall, parameter: str = "Name") -> dict[str, Any]:
+        return self.by_name(call.params.get(parameter), call.region)
+
+    def _own(self, call: ApiCall, parameter: str = "Name") -> dict[str, Any]:
+        """Return a trail that the call may change: from its home region only."""
+        trail = self._of(call, parameter)
+        if trail["HomeRegion"] != call.region:
+            text = f"Trail {trail['Name']} must be changed from its home region {trail['HomeRegion']}."
+            raise AwsError("InvalidHomeRegionException", text)
+        return trail
+
+    def by_name(self, name: Any, region: str) -> dict[str, Any]:
+        """Return a trail by its name or ARN.
+
+        Raises:
+            AwsError: ``TrailNotFoundException``.
+        """
+        arn = _arn(str(name), region)
+        if arn not in self.all:
+            raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ACCOUNT_ID}", 404)
+        return self.all[arn]
+
+
+def _concerns(trail: dict[str, Any], record: dict[str, Any]) -> bool:
+    everywhere = trail["IsMultiRegionTrail"] or (
+        trail["IncludeGlobalServiceEvents"] and record["eventSource"] in GLOBAL_SERVICES
+    )
+    return (everywhere or trail["HomeRegion"] == record["awsRegion"]) and selects(trail["selectors"], record)
+
+
+def _arn(name: str, region: str) -> str:
+    return name if name.startswith("arn:") else f"arn:aws:cloudtrail:{region}:{ACCOUNT_ID}:trail/{name}"
+
+
+def _second(at: float | None) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}" if at else ""
 
 
 def _shown(trail: dict[str, Any]) -> dict[str, Any]:

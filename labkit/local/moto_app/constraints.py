@@ -7,50 +7,90 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import moto.core.utils as moto_utils
 
 from labkit.local.api_call import ApiCall, AwsError
 
+TYPES: dict[str, tuple[type, ...]] = {
+    "string": (str,), "boolean": (bool,), "integer": (int,), "long": (int,), "float": (int, float),
+    "double": (int, float), "list": (list,), "map": (dict,), "structure": (dict,), "timestamp": (datetime,),
+    "blob": (bytes,),
+}  # fmt: skip
+
+
+def check_types(call: ApiCall) -> None:
+    """Refuse parameters of a type that the service's model does not give them, and the absence of required ones.
+
+    Raises:
+        AwsError: ``SerializationException``, ``ValidationException``.
+    """
+    _refuse(_missing(_input(call), call.params, ""))
+
 
 def check_constraints(call: ApiCall) -> None:
     """Refuse parameters that the model of the service does not allow, all of them in one sentence, as AWS does.
 
     Raises:
-        AwsError: ``ValidationException``.
+        AwsError: ``SerializationException``, ``ValidationException``.
     """
-    shape = moto_utils.get_service_model(call.service).operation_model(call.operation).input_shape
-    found = list(_violations(shape, call.params, ""))
-    if found:
+    check_types(call)
+    _refuse(_violations(_input(call), call.params, ""))
+
+
+def _input(call: ApiCall) -> Any:
+    return moto_utils.get_service_model(call.service).operation_model(call.operation).input_shape
+
+
+def _refuse(violations: Iterator[str]) -> None:
+    if found := list(violations):
         count = f"{len(found)} validation error{'s' if len(found) > 1 else ''} detected"
         raise AwsError("ValidationException", f"{count}: {'; '.join(found)}")
+
+
+def _inner(shape: Any, value: Any, path: str) -> Iterator[tuple[Any, Any, str]]:
+    """Yield what a value holds that is there, each with its shape and its path as AWS writes it."""
+    if shape.type_name == "structure":
+        for name, member in shape.members.items():
+            if value.get(name) is not None:
+                yield member, value[name], _path(path, name)
+    elif shape.type_name == "list":
+        for number, one in enumerate(value, 1):
+            yield shape.member, one, f"{path}.{number}.member"
+    elif shape.type_name == "map":
+        for key, one in value.items():
+            yield shape.key, key, f"{path}.key"
+            yield shape.value, one, f"{path}.{key}.member"
+
+
+def _path(path: str, name: str) -> str:
+    return f"{path}.{name[0].lower()}{name[1:]}".lstrip(".")
+
+
+def _missing(shape: Any, value: Any, path: str) -> Iterator[str]:
+    if shape is None:
+        return
+    allowed: Any = TYPES[shape.type_name]
+    if not isinstance(value, allowed) or (isinstance(value, bool) and shape.type_name != "boolean"):
+        given = type(value).__name__
+        text = f"The value of {path or 'the request'} must be of type {shape.type_name}; it is of type {given}."
+        raise AwsError("SerializationException", text)
+    for name in shape.required_members if shape.type_name == "structure" else ():
+        if value.get(name) is None:
+            yield f"Value null at '{_path(path, name)}' failed to satisfy constraint: Member must not be null"
+    for inner, one, here in _inner(shape, value, path):
+        yield from _missing(inner, one, here)
 
 
 def _violations(shape: Any, value: Any, path: str) -> Iterator[str]:
     if shape is None:
         return
-    if shape.type_name == "structure":
-        yield from _members(shape, value, path)
-        return
     for broken in _broken(shape, value):
         yield f"Value '{_printed(value)}' at '{path}' failed to satisfy constraint: Member must {broken}"
-    if shape.type_name == "list":
-        for number, one in enumerate(value, 1):
-            yield from _violations(shape.member, one, f"{path}.{number}.member")
-    elif shape.type_name == "map":
-        for key, one in value.items():
-            yield from _violations(shape.key, key, f"{path}.key")
-            yield from _violations(shape.value, one, f"{path}.{key}.member")
-
-
-def _members(shape: Any, value: dict[str, Any], path: str) -> Iterator[str]:
-    for name, member in shape.members.items():
-        here = f"{path}.{name[0].lower()}{name[1:]}".lstrip(".")
-        if value.get(name) is not None:
-            yield from _violations(member, value[name], here)
-        elif name in shape.required_members:
-            yield f"Value null at '{here}' failed to satisfy constraint: Member must not be null"
+    for inner, one, here in _inner(shape, value, path):
+        yield from _violations(inner, one, here)
 
 
 def _broken(shape: Any, value: Any) -> Iterator[str]:

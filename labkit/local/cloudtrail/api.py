@@ -1,0 +1,108 @@
+"""AWS CloudTrail: the record of each call on its way to history, log files and rules.
+
+https://docs.aws.amazon.com/awscloudtrail/latest/userguide/cloudtrail-user-guide.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from copy import deepcopy
+from typing import Any
+
+from labkit.local.api_call import ApiCall, AwsError
+from labkit.local.clock import Clock
+from labkit.local.cloudtrail.delivery import Delivery
+from labkit.local.cloudtrail.event_history import EventHistory
+from labkit.local.cloudtrail.record import is_management_event, record_of
+from labkit.local.cloudtrail.trails import Trails
+from labkit.local.picture import Arrow, Part, Picture
+
+
+class CloudTrail:
+    """Records of calls. The event history is there at once; log files and events come after a scaled wait."""
+
+    def __init__(
+        self,
+        *,
+        bucket_exists: Callable[[str], Awaitable[bool]],
+        bucket_policy: Callable[[str], Awaitable[dict[str, Any] | None]],
+        put_object: Callable[[str, str, bytes, str], Awaitable[None]],
+        put_service_event: Callable[[dict[str, Any]], Awaitable[None]],
+        check: Callable[[ApiCall], None],
+        clock: Clock,
+        emit: Callable[..., None],
+    ) -> None:
+        self._check, self._clock, self._history = check, clock, EventHistory()
+        self._trails = Trails(bucket_exists=bucket_exists, bucket_policy=bucket_policy, now=clock.now)
+        self._delivery = Delivery(
+            trail=self._trails.all.get,
+            why_not=self._trails.why_not,
+            put_object=put_object,
+            put_service_event=put_service_event,
+            clock=clock,
+            emit=emit,
+        )
+
+    def description(self) -> dict[str, int]:
+        """Count the trails, those that log, and the events of the history, for the health page."""
+        trails = self._trails.all.values()
+        logging = sum(trail["logging"] for trail in trails)
+        return {"trails": len(trails), "logging": logging, "events": len(self._history.records)}
+
+    def picture(self) -> Picture:
+        """Draw the trails and their buckets."""
+        drawn: Picture = []
+        for arn, trail in self._trails.all.items():
+            drawn.append(Part(arn, "CloudTrail", trail["Name"], {}, "" if trail["logging"] else "it does not log"))
+            drawn.append(Arrow(arn, f"arn:aws:s3:::{trail['S3BucketName']}", "log files"))
+        return drawn
+
+    @property
+    def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
+        """The operations of the API; each looks first at the types of its parameters."""
+        operations = {
+            **self._trails.operations,
+            "DeleteTrail": self.delete_trail,
+            "LookupEvents": self._history.lookup_events,
+        }
+        return {name: self._checked(operation) for name, operation in operations.items()}
+
+    def _checked(self, operation: Callable[[ApiCall], Any]) -> Callable[[ApiCall], Any]:
+        def checked(call: ApiCall) -> Any:
+            self._check(call)
+            return operation(call)
+
+        return checked
+
+    def record(self, call: ApiCall, response: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Keep the record of one call that came in from outside: a management event, or a data event that is wanted."""
+        management = is_management_event(call)
+        if not management and call.service not in self._trails.data_services:
+            return
+        record = record_of(call, response, error, self._clock.now())
+        if management:
+            self._history.records.append(record)
+        trails = self._trails.that_log(record)
+        for arn in trails:
+            self._delivery.to_log_file(arn, record)
+        if trails:
+            self._delivery.to_rules(record)
+
+    def delete_trail(self, call: ApiCall) -> None:
+        """Delete a trail, and the records that were to be written into its next file."""
+        self._delivery.unwritten.pop(self._trails.delete_trail(call), None)
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return the state as plain data: history, trails, and the records that no file and no rule has got yet."""
+        return {
+            "history": list(self._history.records),
+            "trails": deepcopy(self._trails.all),
+            **self._delivery.snapshot(),
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot."""
+        self._history.records.extend(state["history"])
+        self._trails.all.update(deepcopy(state["trails"]))
+        self._trails.look_at_selectors()
+        self._delivery.restore(state)

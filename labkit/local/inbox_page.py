@@ -22,6 +22,13 @@ pre { margin: 0; white-space: pre-wrap; overflow-wrap: anywhere;
   font: .9rem/1.5 ui-monospace, "DejaVu Sans Mono", monospace; }
 a { color: light-dark(#0b57a4, #7db6f5); }
 """
+HEADERS = {
+    "Content-Type": "text/html; charset=utf-8",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; "
+    "form-action 'none'",
+    "X-Content-Type-Options": "nosniff",
+}
+FROM = re.compile(r"^(?=>*From: )", re.MULTILINE)
 LINK = re.compile(r"https?://[^\s<>\"]+")
 
 
@@ -35,6 +42,13 @@ def inbox_page(messages: list[dict[str, str]], address: str | None, link: Callab
     empty = "<p>No mail yet. A topic sends one when somebody subscribes an e-mail address to it.</p>"
     return page(
         "Inbox", f"<h1>Inbox{whose}</h1><p class='hint'>{len(messages)} mail(s), newest first.</p>{mails or empty}"
+    )
+
+
+def inbox_text(messages: list[dict[str, str]]) -> str:
+    """Return the inbox as text; a line of a body that could pass for the beginning of the next mail gets a ``>``."""
+    return "\n\n".join(
+        f"From: {m['from']}\nTo: {m['to']}\nSubject: {m['subject']}\n\n{FROM.sub('>', m['body'])}" for m in messages
     )
 
 

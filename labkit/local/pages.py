@@ -10,7 +10,7 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, HttpRequest, HttpResponse
 from labkit.local.events import Events
-from labkit.local.inbox_page import inbox_page
+from labkit.local.inbox_page import HEADERS, inbox_page, inbox_text
 from labkit.local.local_cloud import Settings
 from labkit.local.map_page import map_module, map_page
 
@@ -75,12 +75,10 @@ class Pages:
         if wanted == "json":
             return HttpResponse(200, json.dumps(messages).encode(), {"Content-Type": "application/json"})
         if wanted == "text":
-            text = "\n\n".join(
-                f"From: {m['from']}\nTo: {m['to']}\nSubject: {m['subject']}\n\n{m['body']}" for m in messages
-            )
-            return HttpResponse(200, text.encode(), {"Content-Type": "text/plain; charset=utf-8"})
+            headers = {"Content-Type": "text/plain; charset=utf-8", "X-Content-Type-Options": "nosniff"}
+            return HttpResponse(200, inbox_text(messages).encode(), headers)
         page = inbox_page(messages, address, self._settings.public.relative)
-        return HttpResponse(200, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
+        return HttpResponse(200, page.encode(), dict(HEADERS))
 
 
 def _json(content: dict[str, Any]) -> HttpResponse:

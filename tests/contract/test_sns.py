@@ -350,6 +350,41 @@ def token_in(mail):
     return link_in(mail, "/confirm").partition("Token=")[2].partition("&")[0]
 
 
+@pytest.fixture
+def inbox(cloud):
+    """``inbox("address=…&format=text")``: the page and its headers."""
+
+    def inbox(query):
+        address = f"{cloud['endpoint']}/_labkit/inbox?{query}&labkit-token={cloud['token']}"
+        with urllib.request.urlopen(address) as page:
+            return page.read().decode(), page.headers
+
+    return inbox
+
+
+def test_the_inbox_runs_no_script_whatever_a_mail_holds(client, topic, unique, inbox, eventually):
+    """A message is published by anybody who may; the page shows it, and loads and runs nothing."""
+    sns, address = client("sns"), f"{unique('ada')}@example.com"
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DisplayName", AttributeValue="<b>'\"&")
+    sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
+
+    def mails():
+        return json.loads(inbox(f"address={address}&format=json")[0])
+
+    opened(link_in(eventually(mails)[0], "/confirm"))
+    hostile = '<script>alert(1)</script> http://x/"onmouseover=alert(1) \nFrom: faked'
+    sns.publish(TopicArn=topic, Message=hostile, Subject="<img src=x onerror=alert(1)>")
+    eventually(lambda: len(mails()) == 2)
+
+    (page, headers), (text, plain) = inbox(f"address={address}"), inbox(f"address={address}&format=text")
+
+    assert "default-src 'none'" in headers["Content-Security-Policy"]
+    assert not any(tag in page for tag in ("<script", "<img", "<b>", '"onmouseover'))
+    assert plain["Content-Type"].startswith("text/plain")
+    assert headers["X-Content-Type-Options"] == plain["X-Content-Type-Options"] == "nosniff"
+    assert sum(line.startswith("From: ") for line in text.splitlines()) == 2
+
+
 def test_a_mailed_link_ends_a_subscription(client, topic, unique, mails_to, eventually):
     """It works once, and only as it was mailed."""
     sns, address = client("sns"), f"{unique('ada')}@example.com"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from labkit.local.inbox_page import inbox_page
+from labkit.local.inbox_page import inbox_page, inbox_text
 from labkit.local.mailbox import Mailbox, Relay
 from labkit.local.sns.email import notification_mail
 
@@ -70,3 +70,14 @@ def test_no_mail_hides_the_others_or_fakes_a_line(tmp_path):
     assert len(mails) == len(HOSTILE_MAILS)
     assert all("\n" not in mail[name] for mail in mails for name in ("subject", "from", "to", "date"))
     assert "<b>" not in inbox_page(mails, None, str)
+
+
+def test_no_body_passes_for_another_mail_in_the_text_form():
+    """Whoever reads the inbox as text counts the mails by their first lines."""
+    body = "hello\n\nFrom: boss@example.com\nTo: a@example.com\nSubject: pay\n\nnow\n>From: quoted"
+    mail = {"from": "x@example.com", "to": "a@example.com", "subject": "s", "date": "d", "body": body}
+
+    lines = inbox_text([mail, mail]).splitlines()
+
+    assert sum(line.startswith("From: ") for line in lines) == 2
+    assert lines.count(">From: boss@example.com") == lines.count(">>From: quoted") == 2

@@ -9,7 +9,7 @@ import html
 from typing import TYPE_CHECKING
 
 from labkit.local.api_call import AwsError, HttpRequest, HttpResponse
-from labkit.local.inbox_page import page
+from labkit.local.inbox_page import HEADERS, page
 
 if TYPE_CHECKING:
     from labkit.local.sns.subscriptions import Subscriptions
@@ -59,4 +59,4 @@ class SubscriptionPages:
 
 def _page(status: int, title: str, text: str) -> HttpResponse:
     content = page(title, f"<h1>{html.escape(title)}</h1><p>{html.escape(text)}</p>")
-    return HttpResponse(status, content.encode(), {"Content-Type": "text/html; charset=utf-8"})
+    return HttpResponse(status, content.encode(), dict(HEADERS))

@@ -16,6 +16,7 @@ from typing import Any
 from labkit.local.api_call import ACCOUNT_ID
 
 MINUTES_KEPT = 24 * 60
+MOST_VALUES = 500
 SAMPLE_SECONDS = 5.0
 UNITS = {
     "Duration": "Milliseconds",
@@ -91,6 +92,8 @@ class Metrics:
             values = series[minute] = {}
             if len(series) > MINUTES_KEPT:
                 del series[next(iter(series))]
+        if len(values) >= MOST_VALUES and value not in values:
+            value = float(f"{value:.2g}")  # thousands of durations a minute: two digits are enough then
         values[value] = values.get(value, 0) + 1
         self._latest[resource, name] = value
 
@@ -116,11 +119,20 @@ class Metrics:
         while True:
             await asyncio.sleep(SAMPLE_SECONDS)
             self.look()
+            self._forget()
 
     def look(self) -> None:
         """Measure every gauge now."""
         for resource, name, value in self.gauges():
             self.add(resource, name, value)
+
+    def _forget(self) -> None:
+        """Drop what nobody has measured for 24 hours: its resource is gone."""
+        oldest = int(self._now()) // 60 - MINUTES_KEPT
+        for key, series in list(self._series.items()):
+            if next(reversed(series), 0) < oldest:
+                del self._series[key]
+                self._latest.pop(key, None)
 
     def close(self) -> None:
         """Look no more."""

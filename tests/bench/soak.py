@@ -39,8 +39,8 @@ class Sample:
 
     def __str__(self) -> str:
         return (
-            f"{self.seconds / 60:5.1f} min {self.visits:8} visits {self.memory:7.1f} MiB {self.descriptors:4} descriptors "
-            f"{self.processes:3} processes"
+            f"{self.seconds / 60:5.1f} min {self.visits:8} visits {self.memory:7.1f} MiB "
+            f"{self.descriptors:4} descriptors {self.processes:3} processes"
         )
 
 
@@ -82,7 +82,8 @@ class Load:
         )
         statement = {
             "Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com"},
-            "Action": ["s3:GetBucketAcl", "s3:PutObject"], "Resource": [f"arn:aws:s3:::{lake}", f"arn:aws:s3:::{lake}/*"],
+            "Action": ["s3:GetBucketAcl", "s3:PutObject"],
+            "Resource": [f"arn:aws:s3:::{lake}", f"arn:aws:s3:::{lake}/*"],
         }  # fmt: skip
         policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
         one["s3"].put_bucket_policy(Bucket=lake, Policy=policy)
@@ -98,6 +99,7 @@ class Load:
             for number in range(20):
                 _post(connection, url, number)
                 self.visits += 1
+                time.sleep(0.03)
             connection.close()
 
         return job

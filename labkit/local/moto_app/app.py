@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
 
 from moto import backends
+from moto.core.model_instances import reset_model_data
 from moto.core.request import Request
 from werkzeug.exceptions import HTTPException
 
@@ -33,6 +34,7 @@ SHORT = frozenset(
     | {("s3", name) for name in ("PutObject", "GetObject", "HeadObject", "DeleteObject")}
 )
 LARGEST_SHORT_BODY = 2**18
+CALLS_UNTIL_FORGOTTEN = 500
 REQUEST_ID_HEADERS = ("x-amz-request-id", "x-amzn-requestid")
 
 
@@ -48,13 +50,21 @@ class MotoApp:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="moto")
         self._imported = False
         self._in_thread = 0
+        self._calls = 0
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Run a short *function* and return what it returns."""
-        return await self._run_in_thread(function, *args) if self._in_thread else function(*args)
+        return await self._run_in_thread(function, *args) if self._in_thread else self._counted(function, *args)
+
+    def _counted(self, function: Callable[..., T], *args: Any) -> T:
+        """Run *function*; moto keeps every object of its models for its dashboard, for ever unless it is told."""
+        self._calls += 1
+        if self._calls % CALLS_UNTIL_FORGOTTEN == 0:
+            reset_model_data()
+        return function(*args)
 
     async def _run_in_thread(self, function: Callable[..., T], *args: Any) -> T:
-        job = asyncio.get_running_loop().run_in_executor(self._thread, function, *args)
+        job = asyncio.get_running_loop().run_in_executor(self._thread, self._counted, function, *args)
         self._in_thread += 1
         job.add_done_callback(self._left_thread)
         return await asyncio.shield(job)

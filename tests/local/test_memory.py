@@ -30,10 +30,10 @@ def test_deleted_objects_and_items_leave_the_memory(tmp_path):
     """Moto notes every object of its models for its dashboard, for ever unless it is told."""
     with in_process(tmp_path) as cloud:
         s3 = cloud.client("s3")
-        s3.create_bucket(Bucket="short")
+        s3.create_bucket(Bucket="short-lived")
         for _ in range(400):
-            s3.put_object(Bucket="short", Key="k", Body=b"x")
-            s3.delete_object(Bucket="short", Key="k")
+            s3.put_object(Bucket="short-lived", Key="k", Body=b"x")
+            s3.delete_object(Bucket="short-lived", Key="k")
         s3.close()
 
         gc.collect()

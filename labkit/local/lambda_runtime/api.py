@@ -60,6 +60,7 @@ class Lambda:
             role_can=role_can,
             get_object=get_object,
             renew=self._environments.renew,
+            forget=self._environments.forget,
             layers=layers.attach,
             locate=locations.of,
             folder=folder,

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from labkit.local.lambda_runtime.environment import Environment
+from labkit.local.lambda_runtime.names import not_found
 
 PATIENCE = 0.006
 IDLE_SECONDS = 300
@@ -138,7 +139,7 @@ class Environments:
             self._spawn(environment.end())
 
     def renew(self, function_arn: str) -> None:
-        """Let every environment of a function end: its code or configuration changed, or it was deleted."""
+        """Let every environment of a function end: its code or configuration changed."""
         pool = self._pools.get(function_arn)
         if pool is None:
             return
@@ -148,6 +149,14 @@ class Environments:
         pool.idle.clear()
         for environment in pool.busy:
             environment.stale = True
+
+    def forget(self, function_arn: str) -> None:
+        """Let every environment of a deleted function end, and tell those who wait for one that it is gone."""
+        self.renew(function_arn)
+        pool = self._pools.pop(function_arn, None)
+        for waiter in pool.waiting if pool else ():
+            if not waiter.done():
+                waiter.set_exception(not_found(function_arn))
 
     def processes(self) -> dict[str, int]:
         """Count the processes by function ARN."""

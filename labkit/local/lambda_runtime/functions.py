@@ -29,10 +29,11 @@ ATTRIBUTES = {
 
 
 class Functions:
-    """Every function there is, *all* of them by ARN. *renew* ends the warm environments of a version that changed.
+    """Every function there is, *all* of them by ARN.
 
-    *layers* turns the ARNs of layer versions into what a function shows of them, or refuses them; *locate* tells where
-    the zip of a version can be fetched.
+    *renew* ends the warm environments of a version that changed, *forget* all of one that was deleted. *layers*
+    turns the ARNs of layer versions into what a function shows of them, or refuses them; *locate* tells where the zip
+    of a version can be fetched.
     """
 
     def __init__(
@@ -42,12 +43,14 @@ class Functions:
         role_can: Callable[[str, str, str], Awaitable[bool]],
         get_object: Callable[[str, str], Awaitable[Any]],
         renew: Callable[[str], None],
+        forget: Callable[[str], None],
         layers: Callable[[list[str], str, bytes, list[str]], list[dict[str, Any]]],
         locate: Callable[[str], str],
         folder: Path,
         clock: Clock,
     ) -> None:
-        self._trusts, self._role_can, self._get_object, self._renew = trusts, role_can, get_object, renew
+        self._trusts, self._role_can, self._get_object = trusts, role_can, get_object
+        self._renew, self._forget = renew, forget
         self._layers, self._locate, self._folder, self._clock = layers, locate, folder, clock
         self.all: dict[str, Function] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -215,12 +218,12 @@ class Functions:
         if not qualifier:
             del self.all[arn]
             for version in function.all_versions():
-                self._renew(version.version_arn)
+                self._forget(version.version_arn)
         elif qualifier in function.versions:
             if using := function.aliases_of(qualifier):
                 text = f"Unable to delete version because the following aliases reference it: [{', '.join(using)}]"
                 raise AwsError("ResourceConflictException", text, 409, Type="User")
-            self._renew(function.versions.pop(qualifier).version_arn)
+            self._forget(function.versions.pop(qualifier).version_arn)
 
     # --- Found --------------------------------------------------------------------------------------------------------
 

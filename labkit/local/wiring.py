@@ -105,6 +105,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             functions.invoke_event(target_arn, message.encode(), source="destination")
         elif service == "sns":
             sns.publish_by_role(target_arn, message)
+        elif service == "events":
+            eventbridge.put_invocation_result(target_arn, message)
         else:
             raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
 

@@ -37,7 +37,11 @@ def got(client, arn):
             "onFailure=OnFailure(destination=arn:aws:iam::123456789012:role/r)) is invalid.",
         ),
         ("arn:aws:lambda:us-east-1:123456789012:function:none", "InvalidParameterValueException", "none is invalid."),
-        ("arn:aws:events:us-east-1:123456789012:event-bus/default", "InvalidParameterValueException", "local cloud"),
+        (
+            "arn:aws:events:us-east-1:123456789012:event-bus/default",
+            "InvalidParameterValueException",
+            "does not have permissions to call PutEvents on",
+        ),
     ],
 )
 def test_what_can_be_no_destination_is_refused_when_it_is_set(client, function, destination, code, message):

@@ -146,6 +146,23 @@ def test_what_is_secret_is_not_recorded(client, unique, function):
     assert (secret in texts, key["SecretAccessKey"] in texts) == (False, False)
 
 
+def test_a_change_of_a_bucket_is_recorded_with_its_subresource_and_its_body(client, unique):
+    """The shape that public records of PutBucketVersioning have."""
+    bucket = unique("shape")
+    client("s3").create_bucket(Bucket=bucket)
+    client("s3").put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+
+    record = looked_up(client, "ResourceName", bucket)[-1]
+
+    assert record["requestParameters"] == {
+        "bucketName": bucket,
+        "Host": record["requestParameters"]["Host"],
+        "versioning": "",
+        "VersioningConfiguration": {"xmlns": "http://s3.amazonaws.com/doc/2006-03-01/", "Status": "Enabled"},
+    }
+    assert record["userAgent"].startswith("[Boto3/")
+
+
 # --- Which ------------------------------------------------------------------------------------------------------------
 
 

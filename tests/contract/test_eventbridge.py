@@ -392,6 +392,38 @@ def test_a_custom_bus_has_rules_and_events_of_its_own(client, events, queue, uni
     assert refusal(events.describe_event_bus, Name=bus)[1] == f"Event bus {bus} does not exist."
 
 
+def test_a_bus_gets_what_lambda_tells_of_an_invocation(client, events, queue, function, unique):
+    """A bus as a destination: the envelope of AWS's recorded deliveries around the record."""
+    url, arn = open_queue(client, queue, "events.amazonaws.com")
+    bus, rule = unique("bus"), unique("Rule")
+    bus_arn = events.create_event_bus(Name=bus)["EventBusArn"]
+    events.put_rule(Name=rule, EventBusName=bus, EventPattern=json.dumps({"source": ["lambda"]}))
+    events.put_targets(Rule=rule, EventBusName=bus, Targets=[{"Id": "q", "Arn": arn}])
+    code = "def lambda_handler(event, context):\n    return 1 / event['n']\n"
+    target = function(code, (["events:PutEvents"], bus_arn))
+    both = {"OnSuccess": {"Destination": bus_arn}, "OnFailure": {"Destination": bus_arn}}
+    client("lambda").put_function_event_invoke_config(
+        FunctionName=target, MaximumRetryAttempts=0, DestinationConfig=both
+    )
+
+    for number in (1, 0):
+        client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=json.dumps({"n": number}))
+
+    told = {}
+    while len(told) < 2:
+        for message in received(client, url):
+            event = json.loads(message["Body"])
+            told[event["detail-type"].rpartition(" - ")[2]] = event
+            client("sqs").delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    good, bad = told["Success"], told["Failure"]
+    assert (good["source"], good["resources"]) == ("lambda", [bus_arn, f"{target}:$LATEST"])
+    assert good["detail-type"] == "Lambda Function Invocation Result - Success"
+    assert (good["detail"]["responsePayload"], bad["detail"]["requestContext"]["condition"]) == (
+        1.0,
+        "RetriesExhausted",
+    )
+
+
 def test_the_policy_of_a_bus_is_put_and_removed_by_statement(events, unique):
     """Shapes and texts from AWS's recorded answers."""
     bus = unique("bus")

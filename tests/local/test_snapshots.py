@@ -109,6 +109,9 @@ def fill(client):
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ada@example.com")
     events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["shop"]}))
     events.put_targets(Rule="rule", Targets=[{"Id": "q", "Arn": dlq}])  # its messages are too small: retried for a day
+    events.put_rule(Name="scheduled", ScheduleExpression="rate(1 day)", Tags=[{"Key": "a", "Value": "b"}])
+    events.create_event_bus(Name="bus")
+    events.put_permission(EventBusName="bus", Action="events:PutEvents", Principal="*", StatementId="s")
     entry = {"Source": "shop", "DetailType": "visit", "Detail": json.dumps({"text": "x" * 2000})}
     assert events.put_events(Entries=[entry])["FailedEntryCount"] == 0
 
@@ -130,6 +133,8 @@ def fill(client):
         Bucket="logs", NotificationConfiguration=told, SkipDestinationValidation=True
     )
     trail.create_trail(Name="trail", S3BucketName="logs")
+    objects = [{"Type": "AWS::S3::Object", "Values": ["arn:aws:s3"]}]
+    trail.put_event_selectors(TrailName="trail", EventSelectors=[{"DataResources": objects}])
     trail.start_logging(Name="trail")
     s3.put_bucket_tagging(Bucket="logs", Tagging={"TagSet": [{"Key": "k", "Value": "v"}]})
 

@@ -10,6 +10,7 @@ import json
 import uuid
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import parse_qsl
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.iam_actions import resources_of
@@ -155,12 +156,14 @@ def _s3_parameters(call: ApiCall) -> dict[str, Any]:
     host = {"Host": call.http.headers.get("host")}
     if not call.params.get("Bucket"):
         return host
-    parameters: dict[str, Any] = {"bucketName": call.params["Bucket"], **host}
+    asked = dict(parse_qsl(call.http.query, keep_blank_values=True))  # "policy": "" of "?policy"
+    asked = {name: value for name, value in asked.items() if name != "x-id" and not name.startswith("X-Amz-")}
+    parameters: dict[str, Any] = {"bucketName": call.params["Bucket"], **host, **asked}
     for name, value in _plain(call.params).items():
         if name == "Policy":
-            parameters |= {"policy": "", "bucketPolicy": _json_or_text(value)}
-        elif name in ("Key", "Prefix", "VersionId", "UploadId"):
-            parameters[{"VersionId": "versionId", "UploadId": "uploadId"}.get(name, name.lower())] = value
+            parameters["bucketPolicy"] = _json_or_text(value)
+        elif name == "Key":
+            parameters["key"] = value
         elif isinstance(value, dict) and name not in MAPS:
             parameters[name] = {"xmlns": XMLNS, **value}
     return parameters

@@ -5,20 +5,20 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
 
 from __future__ import annotations
 
-import uuid
+import json
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
 from labkit.local.eventbridge.delivery import Deliver, Deliveries
 from labkit.local.eventbridge.event_buses import EventBuses, bus_arn
-from labkit.local.eventbridge.put_events import check_size, event_of, parse_object
+from labkit.local.eventbridge.put_events import check_size, event_of, new_event, parse_object
 from labkit.local.eventbridge.rules import Rules, compiled
 from labkit.local.eventbridge.schedules import Schedules
 from labkit.local.picture import Arrow, Part, Picture
 
+COUNT_AS_CHANGES = {"GetFederationToken", "GetSessionToken"}
 REQUIRED_IN_EVENT = {"id", "account", "source", "time", "region", "resources", "detail-type"}
 
 
@@ -101,9 +101,23 @@ class EventBridge:
     async def put_service_event(self, event: dict[str, Any]) -> None:
         """Take an event of an AWS service; management events that only read reach only rules that ask for them."""
         detail = event["detail"]
-        read_only = bool(detail.get("managementEvent") and detail.get("readOnly"))
-        read_only = read_only and detail["eventName"].startswith(("Get", "List", "Describe"))
+        read_only = bool(detail.get("managementEvent") and detail.get("readOnly")) and (
+            detail["eventName"].startswith(("Get", "List", "Describe")) and detail["eventName"] not in COUNT_AS_CHANGES
+        )
         self._match(bus_arn(None, event["region"]), event, read_only=read_only)
+
+    def put_invocation_result(self, bus: str, record: str) -> None:
+        """Take what Lambda tells of an invocation to a bus that is its destination.
+
+        Raises:
+            AwsError: ``ResourceNotFoundException``.
+        """
+        region, detail = bus.split(":")[3], json.loads(record)
+        self._buses.of(bus, region)
+        outcome = "Success" if detail["requestContext"]["condition"] == "Success" else "Failure"
+        resources = [bus, detail["requestContext"]["functionArn"]]
+        kind, now = f"Lambda Function Invocation Result - {outcome}", self._clock.now()
+        self._match(bus, new_event("lambda", kind, region, resources=resources, detail=detail, at=now))
 
     def _match(self, bus: str, event: dict[str, Any], *, read_only: bool = False) -> None:
         for rule in list(self._rules.matching(bus, event, read_only=read_only)):
@@ -119,20 +133,8 @@ class EventBridge:
         await self._by_service[target["Arn"].split(":")[2]](target, message, rule_arn=rule_arn)
 
     def _run_scheduled(self, rule_arn: str, due: float) -> None:
-        self._trigger(
-            self._rules.by_arn(rule_arn),
-            {
-                "version": "0",
-                "id": str(uuid.uuid4()),
-                "detail-type": "Scheduled Event",
-                "source": "aws.events",
-                "account": ACCOUNT_ID,
-                "time": f"{datetime.fromtimestamp(due, UTC):%Y-%m-%dT%H:%M:%SZ}",
-                "region": rule_arn.split(":")[3],
-                "resources": [rule_arn],
-                "detail": {},
-            },
-        )
+        event = new_event("aws.events", "Scheduled Event", rule_arn.split(":")[3], resources=[rule_arn], at=due)
+        self._trigger(self._rules.by_arn(rule_arn), event)
 
     def test_event_pattern(self, call: ApiCall) -> dict[str, Any]:
         """Tell whether an event matches a pattern."""

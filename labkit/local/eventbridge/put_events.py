@@ -41,17 +41,34 @@ def event_of(entry: dict[str, Any], region: str, now: float) -> dict[str, Any]:
         raise AwsError("NotAuthorizedForSourceException", "Not authorized for the source.")
     if len(entry["DetailType"]) > 128:
         raise AwsError("InvalidArgument", "Parameter DetailType is not valid. Reason: it has more than 128 characters.")
-    at = entry["Time"].replace(tzinfo=UTC) if entry.get("Time") else datetime.fromtimestamp(now, UTC)
+    at = entry["Time"].replace(tzinfo=UTC).timestamp() if entry.get("Time") else now
+    resources, detail = list(entry.get("Resources") or []), _detail(entry["Detail"])
+    return new_event(entry["Source"], entry["DetailType"], region, resources=resources, detail=detail, at=at)
+
+
+def new_event(
+    source: str,
+    detail_type: str,
+    region: str,
+    *,
+    resources: list[str],
+    at: float,
+    detail: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return an event in EventBridge's envelope; *at* is epoch seconds.
+
+    https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-events-structure.html
+    """
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": entry["DetailType"],
-        "source": entry["Source"],
+        "detail-type": detail_type,
+        "source": source,
         "account": ACCOUNT_ID,
-        "time": f"{at:%Y-%m-%dT%H:%M:%SZ}",
+        "time": f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}",
         "region": region,
-        "resources": list(entry.get("Resources") or []),
-        "detail": _detail(entry["Detail"]),
+        "resources": resources,
+        "detail": detail or {},
     }
 
 

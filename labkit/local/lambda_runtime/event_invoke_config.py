@@ -22,8 +22,8 @@ DESTINATION = re.compile(
     r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:"
     r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
 )
-NOT_YET = {"s3": "a bucket", "events": "an event bus"}
-VERBS = {"sqs": "SendMessage", "sns": "Publish", "lambda": "InvokeFunction"}
+NOT_YET = {"s3": "a bucket"}
+VERBS = {"sqs": "SendMessage", "sns": "Publish", "lambda": "InvokeFunction", "events": "PutEvents"}
 
 RoleCan = Callable[[str, str, str], Awaitable[bool]]
 

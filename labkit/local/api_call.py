@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 ACCOUNT_ID = "123456789012"
 
-CallerKind = Literal["administrator", "assumed-role", "service", "anonymous"]
+CallerKind = Literal["administrator", "user", "assumed-role", "service", "anonymous"]
 
 
 class Headers:
@@ -80,7 +80,7 @@ class HttpResponse:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who makes a call: the administrator, a function wearing its role, an AWS service, or nobody known.
+    """Who makes a call: the administrator, a user, who wears a role (functions do), an AWS service, or nobody known.
 
     *arn* is what STS would answer; *role_arn* and *session_name* are set for an assumed role only.
     """
@@ -92,6 +92,11 @@ class Caller:
     principal_id: str = ""
     role_arn: str = ""
     session_name: str = ""
+
+    @property
+    def name(self) -> str:
+        """What to call it in a line of the log."""
+        return self.session_name or (self.arn.rpartition("/")[2] if self.kind == "user" else self.kind)
 
 
 @dataclass(slots=True)

@@ -50,7 +50,7 @@ class Gateway:
         forwards: Callable[[str, str], bool],
         forwarded_services: Iterable[str],
         interceptors: Mapping[tuple[str, str], Interceptor],
-        identify: Callable[[HttpRequest, str], tuple[Caller, str, str]],
+        identify: Callable[[HttpRequest, str], Awaitable[tuple[Caller, str, str]]],
         authorise: Callable[[ApiCall], Awaitable[None]],
         observers: list[Observer],
         emit: Callable[..., None],
@@ -74,7 +74,7 @@ class Gateway:
         error: AwsError | None = None
         try:
             service = service_of(http) or "s3"
-            caller, region, service = self._identify_service(http, service)
+            caller, region, service = await self._identify_service(http, service)
             call = self._recognise(http, service, region, caller, request_id)
             await self._authorise(call)
             result, response = await self._answer(call)
@@ -100,8 +100,8 @@ class Gateway:
             return "ours"
         return "moto" if self._forwards(service, operation) else "refused"
 
-    def _identify_service(self, http: HttpRequest, service: str) -> tuple[Caller, str, str]:
-        caller, region, signing_name = self._identify(http, service)
+    async def _identify_service(self, http: HttpRequest, service: str) -> tuple[Caller, str, str]:
+        caller, region, signing_name = await self._identify(http, service)
         service = BOTO3_NAMES.get(signing_name, signing_name)
         if service == "dynamodb" and http.headers.get("x-amz-target").startswith("DynamoDBStreams"):
             service = "dynamodbstreams"
@@ -151,7 +151,7 @@ class Gateway:
             status=status,
             error=error.code if error else "",
             milliseconds=(time.perf_counter() - started) * 1000,
-            caller=call.caller.session_name or call.caller.kind,
+            caller=call.caller.name,
         )
         for observer in self._observers:
             observer(call, result, error)

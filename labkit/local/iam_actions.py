@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import unquote
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall
 
@@ -48,12 +49,34 @@ PREFIXES = {"dynamodbstreams": "dynamodb", "cloudwatch": "cloudwatch"}
 
 def action_of(call: ApiCall) -> str:
     """Return the IAM action of a call, such as ``"s3:ListBucket"``."""
+    if call.service == "apigateway":  # its actions are HTTP methods, its resources are paths
+        return f"apigateway:{call.http.method}"
     name = ACTION_NAMES.get((call.service, call.operation), call.operation)
     return f"{PREFIXES.get(call.service, call.service)}:{name}"
 
 
+def needs_of(call: ApiCall) -> list[tuple[str, str]]:
+    """Return every action that a call needs, each with the ARN it is needed on."""
+    action = action_of(call)
+    needs = [(action, resource) for resource in resources_of(call)]
+    if call.service == "s3" and (source := call.http.headers.get("x-amz-copy-source")):
+        needs.append(("s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/').partition('?')[0]}"))
+    passed = call.params.get(PASSED_ROLES.get((call.service, call.operation), ""))
+    return [*needs, ("iam:PassRole", str(passed))] if passed else needs
+
+
+# Where a call hands a role to a service: the parameter that names it.
+PASSED_ROLES = {
+    ("lambda", "CreateFunction"): "Role",
+    ("lambda", "UpdateFunctionConfiguration"): "Role",
+    ("apigateway", "PutIntegration"): "credentials",
+}
+
+
 def resources_of(call: ApiCall) -> list[str]:
     """Return the ARNs a call acts on; ``["*"]`` where an operation has no resource of its own."""
+    if call.service == "apigateway":
+        return [f"arn:aws:apigateway:{call.region}::{call.http.path}"]
     found = RESOURCES.get(call.service)
     arns = found(call.params, f"{call.region}:{ACCOUNT_ID}") if found else []
     return [arn for arn in arns if arn] or ["*"]
@@ -118,7 +141,15 @@ def _kinesis(params: dict[str, Any], place: str) -> list[str]:
     return [params.get("StreamARN") or (f"arn:aws:kinesis:{place}:stream/{name}" if name else "")]
 
 
+def _iam(params: dict[str, Any], _: str) -> list[str]:
+    names = {"role": "RoleName", "user": "UserName", "group": "GroupName", "policy": "PolicyName"}
+    place = f"arn:aws:iam::{ACCOUNT_ID}"
+    found = [f"{place}:{kind}/{params[name]}" for kind, name in names.items() if params.get(name)]
+    return found[:1] or [str(params.get("PolicyArn") or "")]
+
+
 RESOURCES = {
+    "iam": _iam,
     "kinesis": _kinesis,
     "s3": _s3,
     "sqs": _sqs,

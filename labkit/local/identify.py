@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from labkit.local.api_call import Caller, Headers, HttpRequest, Signed
 from labkit.local.presigned_url import is_presigned, verify_query
@@ -23,16 +23,23 @@ TRANSFER = frozenset(
 )  # fmt: skip
 CHECKSUMS = frozenset(f"x-amz-checksum-{name}" for name in ("crc32", "crc32c", "crc64nvme", "sha1", "sha256"))
 
-Identify = Callable[[HttpRequest, str], tuple[Caller, str, str]]
+Identify = Callable[[HttpRequest, str], Awaitable[tuple[Caller, str, str]]]
 
 
-def identifier(*, secret_of: SecretOf, caller_of: Callable[[str], Caller], now: Callable[[], float]) -> Identify:
+def identifier(
+    *,
+    ready: Callable[[], Awaitable[None]],
+    secret_of: SecretOf,
+    caller_of: Callable[[str], Caller],
+    now: Callable[[], float],
+) -> Identify:
     """Return the function that tells a request's caller, region and service; it refuses a bad signature.
 
-    Its second argument is the service that the request seems to be for.
+    Its second argument is the service that the request seems to be for. *ready* is awaited before *secret_of* is asked.
     """
 
-    def identify(request: HttpRequest, service: str) -> tuple[Caller, str, str]:
+    async def identify(request: HttpRequest, service: str) -> tuple[Caller, str, str]:
+        await ready()
         signed = request.signed or verify(request, service, secret_of=secret_of, now=now)
         if request.headers.get("x-amz-content-sha256").startswith("STREAMING-"):
             _read_chunks(request)

@@ -5,56 +5,77 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_evaluation-l
 
 from __future__ import annotations
 
-import functools
-import re
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
+
+from labkit.local.policy_conditions import Context, conditions_hold, listed, lowered, matches, with_variables
 
 Decision = Literal["allow", "explicit-deny", "implicit-deny"]
 Document = Mapping[str, Any]
 
 
-def evaluate(
-    documents: Iterable[Document], action: str, resource: str, context: Mapping[str, str] | None = None
-) -> Decision:
+def evaluate(documents: Iterable[Document], action: str, resource: str, context: Context | None = None) -> Decision:
     """Decide by identity policies; an explicit deny wins, and what nobody allows is denied.
 
     Args:
         documents: The policies of the caller.
         action: Such as ``"sqs:SendMessage"``.
         resource: The ARN acted on, or ``"*"``.
-        context: Condition keys and their values, such as ``{"aws:SourceArn": …}``.
+        context: Condition keys and their values, such as ``{"aws:SourceArn": …}``; a key may have several values.
     """
-    return _decide((s for d in documents for s in _statements(d)), action, resource, context or {})
+    known = lowered(context)
+    return _decide((pair for d in documents for pair in _statements(d)), action, resource, known)
 
 
 def allows_principal(
     policy: Document | None,
     *,
-    principal: Mapping[str, str],
+    principal: Mapping[str, str | tuple[str, ...]],
     action: str,
     resource: str,
-    context: Mapping[str, str] | None = None,
+    context: Context | None = None,
+    delegates: bool = True,
 ) -> Decision:
-    """Decide by a resource policy for ``{"Service": "sns.amazonaws.com"}``, ``{"AWS": arn}`` or ``{}`` (anybody)."""
+    """Decide by a resource policy for ``{"Service": "sns.amazonaws.com"}``, ``{"AWS": arn}`` or ``{}`` (anybody).
+
+    Args:
+        policy: The resource policy, if there is one.
+        principal: Who asks; a session has two ARNs, its own and its role's.
+        action: Such as ``"sqs:SendMessage"``.
+        resource: The ARN acted on.
+        context: Condition keys and their values.
+        delegates: Whether an Allow for the whole account counts. It hands the decision to the account, whose own
+            policies must allow the action, too; so it counts only where somebody else asks these.
+    """
     if policy is None:
         return "implicit-deny"
-    concerned = (s for s in _statements(policy) if _names_principal(s, principal))
-    return _decide(concerned, action, resource, context or {})
+    concerned = (
+        (statement, version)
+        for statement, version in _statements(policy)
+        if _names_principal(statement, principal, delegates or statement.get("Effect") == "Deny")
+    )
+    return _decide(concerned, action, resource, lowered(context))
 
 
 def is_public(policy: Document | None) -> bool:
     """Whether a resource policy lets everybody in: an Allow for ``*`` that no condition narrows."""
     return policy is not None and any(
         s.get("Effect") == "Allow" and _is_everybody(s.get("Principal")) and not s.get("Condition")
-        for s in _statements(policy)
+        for s, _ in _statements(policy)
     )
 
 
-def _decide(statements: Iterable[Document], action: str, resource: str, context: Mapping[str, str]) -> Decision:
+def depends_on_context(documents: Iterable[Document]) -> bool:
+    """Whether any of *documents* decides by more than action and resource."""
+    return any("Condition" in text or "${" in text for text in map(json.dumps, documents))
+
+
+def _decide(statements: Iterable[tuple[Document, bool]], action: str, resource: str, context: Context) -> Decision:
     decision: Decision = "implicit-deny"
-    for statement in statements:
-        if _concerns(statement, action, resource) and _conditions_hold(statement.get("Condition"), context):
+    for statement, has_variables in statements:
+        known = context if has_variables else None
+        if _concerns(statement, action, resource, known) and conditions_hold(statement.get("Condition"), context):
             if statement.get("Effect") == "Deny":
                 return "explicit-deny"
             if statement.get("Effect") == "Allow":
@@ -62,89 +83,53 @@ def _decide(statements: Iterable[Document], action: str, resource: str, context:
     return decision
 
 
-def _statements(document: Document) -> list[Document]:
-    return [s for s in _listed(document.get("Statement")) if isinstance(s, Mapping)]
+def _statements(document: Document) -> list[tuple[Document, bool]]:
+    """Return the statements, and for each whether variables mean something in it: in version 2012-10-17 they do."""
+    has_variables = document.get("Version") == "2012-10-17"
+    return [(s, has_variables) for s in listed(document.get("Statement")) if isinstance(s, Mapping)]
 
 
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-def _concerns(statement: Document, action: str, resource: str) -> bool:
+def _concerns(statement: Document, action: str, resource: str, context: Context | None) -> bool:
     if "NotAction" in statement:
-        if _any_match(statement["NotAction"], action, ignore_case=True):
+        if _any_match(statement["NotAction"], action, context, ignore_case=True):
             return False
-    elif not _any_match(statement.get("Action"), action, ignore_case=True):
+    elif not _any_match(statement.get("Action"), action, context, ignore_case=True):
         return False
     if "NotResource" in statement:
-        return not _any_match(statement["NotResource"], resource)
-    return "Resource" not in statement or _any_match(statement["Resource"], resource)
+        return not _any_match(statement["NotResource"], resource, context)
+    return "Resource" not in statement or _any_match(statement["Resource"], resource, context)
 
 
-def _any_match(patterns: Any, value: str, *, ignore_case: bool = False) -> bool:
-    return any(_pattern(str(p), ignore_case).fullmatch(value) for p in _listed(patterns))
-
-
-@functools.lru_cache(maxsize=2048)
-def _pattern(text: str, ignore_case: bool = False) -> re.Pattern[str]:
-    regex = "".join({"*": ".*", "?": "."}.get(c, re.escape(c)) for c in re.sub(r"\*+", "*", text))
-    return re.compile(regex, re.DOTALL | (re.IGNORECASE if ignore_case else 0))
+def _any_match(patterns: Any, value: str, context: Context | None, *, ignore_case: bool = False) -> bool:
+    texts = (str(p) if context is None else with_variables(str(p), context) for p in listed(patterns))
+    return any(matches(text, value, ignore_case=ignore_case) for text in texts if text is not None)
 
 
 def _is_everybody(principal: Any) -> bool:
     if principal == "*":
         return True
-    return isinstance(principal, Mapping) and "*" in _listed(principal.get("AWS"))
+    return isinstance(principal, Mapping) and "*" in listed(principal.get("AWS"))
 
 
-def _names_principal(statement: Document, principal: Mapping[str, str]) -> bool:
-    named = statement.get("Principal")
-    if _is_everybody(named):
-        return True
+def _names_principal(statement: Document, principal: Mapping[str, str | tuple[str, ...]], delegates: bool) -> bool:
+    if "NotPrincipal" in statement:
+        return not _is_among(statement["NotPrincipal"], principal, True)
+    return _is_everybody(statement.get("Principal")) or _is_among(statement.get("Principal"), principal, delegates)
+
+
+def _is_among(named: Any, principal: Mapping[str, str | tuple[str, ...]], delegates: bool) -> bool:
     if not isinstance(named, Mapping):
         return False
-    return any(
-        value in _listed(named.get(kind)) or (kind == "AWS" and _account(value) in _listed(named.get(kind)))
-        for kind, value in principal.items()
-    )
+    for kind, values in principal.items():
+        wanted = listed(named.get(kind))
+        for value in (values,) if isinstance(values, str) else values:
+            if value in wanted:
+                return True
+            if kind == "AWS" and delegates and {_account(value), _account(value)[13:25]} & set(map(str, wanted)):
+                return True
+    return False
 
 
 def _account(arn: str) -> str:
     parts = arn.split(":")
     return f"arn:aws:iam::{parts[4]}:root" if len(parts) > 4 else arn
-
-
-def _conditions_hold(conditions: Any, context: Mapping[str, str]) -> bool:
-    if not conditions:
-        return True
-    lower = {name.lower(): value for name, value in context.items()}
-    return all(
-        _condition_holds(operator, lower.get(key.lower()), [str(v) for v in _listed(expected)])
-        for operator, keys in conditions.items()
-        for key, expected in keys.items()
-    )
-
-
-def _condition_holds(operator: str, actual: str | None, expected: list[str]) -> bool:
-    name = operator.rsplit(":", maxsplit=1)[-1]
-    if name == "Null":
-        return (actual is None) == (expected == ["true"])
-    if name.endswith("IfExists"):
-        if actual is None:
-            return True
-        name = name.removesuffix("IfExists")
-    negated = "Not" in name
-    if actual is None:
-        return negated
-    kind = name.replace("Not", "")
-    if kind in ("StringLike", "ArnLike", "ArnEquals"):
-        met = any(_pattern(pattern).fullmatch(actual) for pattern in expected)
-    elif kind in ("StringEquals", "Bool"):
-        met = actual in expected
-    elif kind == "StringEqualsIgnoreCase":
-        met = actual.lower() in [one.lower() for one in expected]
-    else:
-        return False  # an operator that is not understood must not open anything
-    return met != negated

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError, HttpResponse
-from labkit.local.policy import evaluate
+from labkit.local.policy import Decision, evaluate
 
 DECISIONS = {"allow": "allowed", "explicit-deny": "explicitDeny", "implicit-deny": "implicitDeny"}
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
@@ -20,20 +20,19 @@ class PolicySimulator:
     """Judge by policies as the local cloud itself does for a role's calls.
 
     Args:
-        policy_documents: ``await policy_documents(role_name)``, every identity policy of a role.
-        role: ``await role(role_name)``, or ``None``.
+        permissions: ``await permissions(arn)`` of a user, group or role: its policies and permissions boundary.
+        exists: ``await exists(arn)``.
         serialise: Makes the HTTP answer of a result.
     """
 
     def __init__(
         self,
         *,
-        policy_documents: Callable[[str], Awaitable[list[dict[str, Any]]]],
-        role: Callable[[str], Awaitable[dict[str, Any] | None]],
+        permissions: Callable[[str], Awaitable[dict[str, Any]]],
+        exists: Callable[[str], Awaitable[bool]],
         serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
     ) -> None:
-        self._policy_documents = policy_documents
-        self._role = role
+        self._permissions, self._exists = permissions, exists
         self._serialise = serialise
 
     async def simulate_custom_policy(self, call: ApiCall, _: Forward) -> HttpResponse:
@@ -42,13 +41,14 @@ class PolicySimulator:
         return self._serialise(call, _results(documents, call.params))
 
     async def simulate_principal_policy(self, call: ApiCall, _: Forward) -> HttpResponse:
-        """Judge by the policies of a role, and those of the call beside them."""
+        """Judge by the policies of a user, group or role, and those of the call beside them."""
         arn = str(call.params["PolicySourceArn"])
-        if ":role/" not in arn or await self._role(arn.rpartition("/")[2]) is None:
-            raise AwsError("NoSuchEntity", f"The entity {arn} cannot be found; here a role is simulated only.", 404)
-        documents = await self._policy_documents(arn.rpartition("/")[2])
+        if not await self._exists(arn):
+            raise AwsError("NoSuchEntity", f"The entity {arn} cannot be found.", 404)
+        found = await self._permissions(arn)
+        documents = found["identity"]
         documents = [*documents, *map(_document, call.params.get("PolicyInputList") or [])]
-        return self._serialise(call, _results(documents, call.params))
+        return self._serialise(call, _results(documents, call.params, found["boundary"]))
 
 
 def _document(text: str) -> dict[str, Any]:
@@ -61,19 +61,26 @@ def _document(text: str) -> dict[str, Any]:
     return document
 
 
-def _results(documents: list[dict[str, Any]], params: dict[str, Any]) -> dict[str, Any]:
+def _results(
+    documents: list[dict[str, Any]], params: dict[str, Any], boundary: dict[str, Any] | None = None
+) -> dict[str, Any]:
     context = {
-        entry["ContextKeyName"]: entry["ContextKeyValues"][0]
+        entry["ContextKeyName"]: entry["ContextKeyValues"]
         for entry in params.get("ContextEntries") or []
         if entry.get("ContextKeyValues")
     }
+
+    def decide(action: str, arn: str) -> Decision:
+        decision = evaluate(documents, action, arn, context)
+        return evaluate([boundary], action, arn, context) if boundary and decision == "allow" else decision
+
     pairs = [(action, arn) for action in params["ActionNames"] for arn in params.get("ResourceArns") or ["*"]]
     return {
         "EvaluationResults": [
             {
                 "EvalActionName": action,
                 "EvalResourceName": arn,
-                "EvalDecision": DECISIONS[evaluate(documents, action, arn, context)],
+                "EvalDecision": DECISIONS[decide(action, arn)],
                 "MatchedStatements": [],
                 "MissingContextValues": [],
             }

@@ -110,6 +110,13 @@ class S3Access:
         if missing and not await self.anybody_may("s3:ListBucket", bucket):
             raise _denied()  # who may not list is not told whether a key exists
 
+    async def asks_for_what_is_missing(self, call: ApiCall) -> bool:
+        """Whether a call is for an object that does not exist: who may not list the bucket is not told so."""
+        if call.service != "s3" or call.operation not in ("GetObject", "HeadObject"):
+            return False
+        bucket = call.params["Bucket"]
+        return await self._exists(bucket) and not await self._holds(bucket, call.params["Key"])
+
     async def anybody_may(self, action: str, bucket: str, key: str = "") -> bool:
         """Whether the bucket policy lets anybody do *action*, Block Public Access considered."""
         policy = await self._policy(bucket)

@@ -47,16 +47,19 @@ class PostObject:
         self,
         *,
         answer: Answer,
+        ready: Callable[[], Awaitable[None]],
         secret_of: SecretOf,
         now: Callable[[], float],
         error: Callable[[str, HttpRequest, AwsError, str], HttpResponse],
     ) -> None:
         self._answer, self._secret_of, self._now, self._error = answer, secret_of, now, error
+        self._ready = ready
 
     async def handle(self, request: HttpRequest) -> HttpResponse:
         """Answer one request."""
         if request.method != "POST" or not request.headers.get("content-type").startswith("multipart/form-data"):
             return await self._answer(request)
+        await self._ready()
         try:
             form = read_form(request)
             bucket, key = unquote(request.path.strip("/")), _key(form)

@@ -18,6 +18,7 @@ from labkit.local.cloudtrail.api import CloudTrail
 from labkit.local.cloudwatch_api import CloudWatch
 from labkit.local.cloudwatch_logs import filter_log_events
 from labkit.local.cloudwatch_metrics import Metrics
+from labkit.local.credentials import AccessKeys
 from labkit.local.durability.durability import Durability
 from labkit.local.durability.journal_file import JournalFile
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
@@ -27,6 +28,7 @@ from labkit.local.events import Events
 from labkit.local.gateway import Forward, Gateway, Interceptor
 from labkit.local.iam import Iam
 from labkit.local.iam_actions import resources_of
+from labkit.local.iam_users import Users
 from labkit.local.identify import identifier
 from labkit.local.identity_policy import OPERATIONS, keep_identity_policy
 from labkit.local.lambda_runtime.api import Lambda
@@ -35,9 +37,10 @@ from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.log_subscription_filters import LogSubscriptionFilters
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
+from labkit.local.moto_app.aws_managed_policies import AwsManagedPolicies
 from labkit.local.moto_app.constraints import check_constraints, check_types
 from labkit.local.moto_app.dynamodb_items import Items
-from labkit.local.moto_app.iam import Roles
+from labkit.local.moto_app.iam import Principals
 from labkit.local.moto_app.kinesis import KinesisStreams
 from labkit.local.moto_app.logs import Logs
 from labkit.local.moto_app.operations import MOTO_SERVICES, moto_answers
@@ -62,6 +65,7 @@ from labkit.local.s3_website import Website
 from labkit.local.server import Routes, Server
 from labkit.local.sns.api import Sns
 from labkit.local.sqs.api import Sqs
+from labkit.local.sts import Sts
 
 LOG_READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
 STREAM_WRITES = {
@@ -72,24 +76,54 @@ STREAM_WRITES = {
     "kinesis": {"PutRecord", "PutRecords"},
 }  # fmt: skip
 
+POLICY_WRITES = {
+    "s3": {"PutBucketPolicy", "DeleteBucketPolicy", "CreateBucket", "DeleteBucket"},
+    "sqs": {"AddPermission", "RemovePermission", "SetQueueAttributes", "CreateQueue", "DeleteQueue"},
+}
+
 
 def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     """Connect the parts of the local cloud."""
     sys.setswitchinterval(0.001)  # the event loop must not wait 5 ms for moto's thread
     clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
-    buckets, roles, logs, streams, rest_apis = Buckets(moto), Roles(moto), Logs(moto), Streams(moto), RestApis(moto)
-    kinesis = KinesisStreams(moto)
+    buckets, principals, logs, streams = Buckets(moto), Principals(moto), Logs(moto), Streams(moto)
+    rest_apis, kinesis = RestApis(moto), KinesisStreams(moto)
     journal = JournalFile(settings.journal, {"moto": moto_version()}) if settings.journal else None
     durability = Durability(journal, moto=MotoState(moto), emit=events.emit)
 
     bucket_access = BucketAccess(moto)
     mails = Mails(settings.state_dir / "mail", settings.smtp)
 
-    iam = Iam(
-        role=roles.role,
-        policy_documents=roles.policy_documents,
+    keys = AccessKeys(
+        role=principals.role,
+        user_keys=principals.user_keys,
         administrator=(settings.access_key, settings.secret_key),
         clock=clock,
+    )
+
+    async def bucket_policy(bucket_arn: str) -> dict[str, Any] | None:
+        return await buckets.policy(bucket_arn.rpartition(":")[2])
+
+    async def queue_policy(queue_arn: str) -> dict[str, Any] | None:
+        try:
+            return sqs.policy_of(queue_arn)
+        except AwsError:  # there is no such queue
+            return None
+
+    iam = Iam(
+        role=principals.role,
+        permissions=principals.permissions,
+        session=keys.narrowing,
+        resource_policies={"s3": bucket_policy, "sqs": queue_policy},
+        now=clock.now,
+    )
+    sts = Sts(
+        keys=keys,
+        role=principals.role,
+        why_not=iam.why_not,
+        tags=principals.tags,
+        policy=principals.managed_policy,
+        now=clock.now,
     )
     metrics = Metrics(now=clock.now)
     sqs = Sqs(clock=clock, measure=metrics.add)
@@ -123,7 +157,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         return put_object
 
     functions = Lambda(
-        issue_credentials=iam.issue,
+        issue_credentials=keys.issue,
         trusts=iam.trusts,
         role_can=iam.role_can,
         put_log_events=logs.put_log_events,
@@ -151,7 +185,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         clock=clock,
         emit=events.emit,
     )
-    identify = identifier(secret_of=iam.secret_of, caller_of=iam.caller_of, now=clock.now)
+    identify = identifier(ready=keys.ready, secret_of=keys.secret_of, caller_of=keys.caller_of, now=clock.now)
     api_gateway = ApiGateway(
         picture=rest_apis.picture,
         live=rest_apis.live,
@@ -264,15 +298,17 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
 
     def after(call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
-        """Tell the features of writes to what moto keeps."""
+        """Tell the features of writes to what moto keeps, and of those that decide who may do what."""
+        if call.service == "iam":
+            keys.users_changed()
+        if call.service == "iam" or call.operation in POLICY_WRITES.get(call.service, ()):
+            iam.policies_changed()
         if call.operation in STREAM_WRITES.get(call.service, ()):
             mappings.written(resources_of(call))
         elif call.operation == "DeleteBucket" and error is None:
             notifications.bucket_deleted(call.params["Bucket"])
         elif call.operation == "DeleteLogGroup" and error is None:
             log_filters.group_deleted(call)
-        elif call.service == "iam":
-            iam.policies_changed()
         elif call.service == "apigateway":
             api_gateway.observe(call, result, error)
 
@@ -291,17 +327,23 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         events=events,
     )
     objects, items = Objects(moto), Items(moto)
-    simulator = PolicySimulator(policy_documents=roles.policy_documents, role=roles.role, serialise=serialise)
+    simulator = PolicySimulator(permissions=principals.permissions, exists=principals.exists, serialise=serialise)
+    aws_managed_policies, users = AwsManagedPolicies(moto), Users(serialise=serialise, now=clock.now)
 
     async def authorise(call: ApiCall) -> None:
-        """Ask the bucket's policy about a caller whom nobody knows, and the policies of its role about every other."""
-        await (s3_access.authorise_anybody(call) if call.caller.kind == "anonymous" else iam.authorise(call))
+        """Ask the bucket's policy about a caller whom nobody knows, and the policies of its own about every other."""
+        if call.caller.kind == "anonymous":
+            await s3_access.authorise_anybody(call)
+            return
+        await iam.authorise(call)
+        if call.caller.kind != "administrator" and await s3_access.asks_for_what_is_missing(call):
+            await iam.demand(call, "s3:ListBucket", f"arn:aws:s3:::{call.params['Bucket']}")
 
     gateway = Gateway(
         owners={
             "sqs": sqs.operations,
             "lambda": {**functions.operations, **mappings.operations},
-            "sts": iam.operations,
+            "sts": sts.operations,
             "sns": sns.operations,
             "events": eventbridge.operations,
             "cloudtrail": cloudtrail.operations,
@@ -330,7 +372,11 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             **log_filters.interceptors,
             ("kinesis", "CreateStream"): kinesis.create_stream,
             ("kinesis", "ListStreams"): kinesis.list_streams,
+            **aws_managed_policies.interceptors,
+            ("iam", "GetUser"): users.get_user,
+            ("iam", "CreateUser"): users.create_user,
             **{("iam", name): keep_identity_policy for name in OPERATIONS},
+            ("iam", "CreatePolicyVersion"): aws_managed_policies.but_for_these(keep_identity_policy),
             ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
             ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
         },
@@ -359,7 +405,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         messages=mails.mailbox.messages,
         stop=stop,
     )
-    post_object = PostObject(answer=gateway.handle, secret_of=iam.secret_of, now=clock.now, error=serialise_error)
+    post_object = PostObject(
+        answer=gateway.handle, ready=keys.ready, secret_of=keys.secret_of, now=clock.now, error=serialise_error
+    )
     cors = Cors(rules=bucket_access.cors_rules, answer=post_object.handle, error=serialise_error)
     routes = Routes(
         api_call=cors.handle,
@@ -384,7 +432,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         public=settings.public,
     )
     features: dict[str, Feature] = {
-        "iam": iam,
+        "iam": keys,
         "sqs": sqs,
         "lambda": functions,
         "event_source_mapping": mappings,

@@ -15,7 +15,7 @@ from labkit.local.api_gateway.method_request import MethodRequest
 ACTION = "execute-api:Invoke"
 RESPONSE_TYPES = {"InvalidSignatureException": "INVALID_SIGNATURE", "ExpiredTokenException": "EXPIRED_TOKEN"}
 
-Identify = Callable[[HttpRequest, str], tuple[Caller, str, str]]
+Identify = Callable[[HttpRequest, str], Awaitable[tuple[Caller, str, str]]]
 CallerCan = Callable[[Caller, str, str], Awaitable[bool]]
 
 
@@ -23,7 +23,7 @@ class IamAuthorization:
     """Admit signed requests.
 
     Args:
-        identify: ``identify(request, service)`` returns caller, region and service; it refuses a bad signature.
+        identify: ``await identify(request, service)`` returns caller, region and service; it refuses a bad signature.
         caller_can: ``await caller_can(caller, action, resource)``.
     """
 
@@ -38,7 +38,7 @@ class IamAuthorization:
             GatewayError: MISSING_AUTHENTICATION_TOKEN, INVALID_SIGNATURE, EXPIRED_TOKEN or ACCESS_DENIED.
         """
         try:
-            caller, _, service = self._identify(request.http, "execute-api")
+            caller, _, service = await self._identify(request.http, "execute-api")
         except AwsError as error:
             if error.code.startswith("MissingAuthenticationToken"):
                 raise missing_authentication_token("the request is not signed") from error

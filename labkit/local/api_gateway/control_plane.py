@@ -16,6 +16,7 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, HttpResponse
 from labkit.local.api_gateway import control_plane_checks as checks
+from labkit.local.api_gateway.answers import CREATED, FORMS
 from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.gateway_responses import DEFAULT_TEMPLATES, TYPES
 from labkit.local.api_gateway.import_rest_api import Imports
@@ -79,6 +80,7 @@ class ControlPlane:
             "UntagResource": self._untag_resource,
             "UpdateIntegration": lambda call: self._changes.patch_integration(call.params, call.region),
             "UpdateMethod": lambda call: self._changes.patch_method(call.params, call.region),
+            "UpdateRestApi": self._update_rest_api,
             "UpdateUsagePlan": self._update_usage_plan,
         }
         self._afterwards: Mapping[str, Afterwards] = {
@@ -87,28 +89,31 @@ class ControlPlane:
             "DeleteApiKey": self._forget_key,
             "DeleteRestApi": self._detach_stages,
             "DeleteStage": self._detach_stages,
-            "UpdateRestApi": self._update_binary_media_types,
         }
 
     @property
     def corrections(self) -> dict[str, Correction]:
         """Operation → what stands before moto for it."""
-        names = {*checks.OF_AN_API, *checks.OF_KEYS_AND_PLANS, *checks.ALONE, *self._answers, *self._afterwards}
+        names = {*checks.OF_AN_API, *checks.OF_KEYS_AND_PLANS, *checks.ALONE, *self._answers, *self._afterwards, *FORMS}
         own = {"CreateDeployment": self._create_deployment, "UpdateAccount": self._update_account}
         return {**dict.fromkeys(names, self._correct), **own}
 
     async def _correct(self, call: ApiCall, forward: Forward) -> HttpResponse:
         await self._check(call)
+        form = FORMS.get(call.operation)
         if answer := self._answers.get(call.operation):
-            return self._serialise(call, await answer(call))
+            result = await answer(call)
+            return self._serialise(call, form(result, call.params) if form else result)
         response = await forward(call)
-        afterwards = self._afterwards.get(call.operation)
-        if afterwards is None or response.status >= 400:
+        if response.status >= 400 or (call.operation not in FORMS and call.operation not in self._afterwards):
             return response
-        result = await afterwards(call, json.loads(response.body or b"{}"))
-        if result is not None:
-            response.body = json.dumps(result).encode()
+        result = json.loads(response.body or b"{}")
+        if afterwards := self._afterwards.get(call.operation):
+            result = await afterwards(call, result) or result
+        if response.body:
+            response.body = json.dumps(form(result, call.params) if form else result).encode()
             response.headers = {k: v for k, v in response.headers.items() if k.lower() != "content-length"}
+        response.status = 201 if call.operation in CREATED else response.status
         return response
 
     async def _check(self, call: ApiCall) -> None:
@@ -118,8 +123,9 @@ class ControlPlane:
             api_id = call.params["restApiId"]
             setup = await self._reads.setup(api_id, call.region)
             if setup is None:
+                of_resource = call.operation in checks.NAMED_BY_RESOURCE
                 message = f"Invalid API identifier specified {ACCOUNT_ID}:{api_id}"
-                raise not_found(message)
+                raise not_found("Invalid Resource identifier specified" if of_resource else message)
             for check_setup in checks.OF_AN_API[call.operation]:
                 check_setup(call.params, setup)
         if call.operation in checks.OF_KEYS_AND_PLANS:
@@ -190,21 +196,10 @@ class ControlPlane:
         completed: dict[str, Any] = await self._changes.complete_rest_api(api["id"], call.region, types)
         return completed
 
-    async def _update_binary_media_types(self, call: ApiCall, api: dict[str, Any]) -> dict[str, Any] | None:
-        """Media types stand in a patch operation's path (``/binaryMediaTypes/image~1png``), unseen by moto."""
-        setup = await self._reads.setup(api["id"], call.region)
-        types: list[str] = [one for one in setup["binaryMediaTypes"] if one]
-        prefix = "/binaryMediaTypes/"
-        operations = [one for one in call.params.get("patchOperations") or [] if one["path"].startswith(prefix)]
-        for operation in operations:
-            name = operation["path"].removeprefix(prefix).replace("~1", "/")
-            types = [one for one in types if one != name]
-            if operation["op"] != "remove":
-                types.append((operation.get("value") or name) if operation["op"] == "replace" else name)
-        if not operations:
-            return None
-        await self._changes.update_binary_media_types(api["id"], call.region, types)
-        return {**api, "binaryMediaTypes": types}
+    async def _update_rest_api(self, call: ApiCall) -> dict[str, Any]:
+        operations = call.params.get("patchOperations") or []
+        api: dict[str, Any] = await self._changes.patch_rest_api(call.params["restApiId"], call.region, operations)
+        return api
 
     async def _detach_stages(self, call: ApiCall, _: dict[str, Any]) -> None:
         await self._changes.detach_stages(call.region, call.params["restApiId"], call.params.get("stageName"))

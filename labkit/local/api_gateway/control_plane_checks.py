@@ -13,16 +13,51 @@ from labkit.local.api_gateway import authorizer_checks as authorizers
 from labkit.local.api_gateway import method_checks as methods
 from labkit.local.api_gateway import stage_checks as stages
 from labkit.local.api_gateway import usage_plan_checks as plans
+from labkit.local.api_gateway.errors import bad_request
 
 Params = dict[str, Any]
 Check = Callable[[Params, dict[str, Any]], None]
 
 
-def rest_api(params: Params) -> None:
-    """Refuse resource policies of APIs, which would not be looked at."""
-    patched = [operation["path"] for operation in params.get("patchOperations") or []]
-    if params.get("policy") or "/policy" in patched:
-        raise AwsError("NotImplemented", "The local cloud does not implement resource policies of REST APIs.", 501)
+ENDPOINT_TYPES = ("PRIVATE", "EDGE", "REGIONAL")
+REST_API_PATHS = (
+    "/apiKeySource", "/binaryMediaTypes/", "/description", "/disableExecuteApiEndpoint", "/endpointConfiguration/",
+    "/minimumCompressionSize", "/name", "/policy",
+)  # fmt: skip
+
+
+def new_rest_api(params: Params) -> None:
+    """Refuse what no API can have, and resource policies, which would not be looked at."""
+    if params.get("policy"):
+        raise _no_policies()
+    if params.get("description") == "":
+        raise bad_request("Description cannot be an empty string")
+    types = (params.get("endpointConfiguration") or {}).get("types")
+    if types is not None and any(one not in ENDPOINT_TYPES for one in types):
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '[{', '.join(types)}]' at "
+            "'createRestApiInput.endpointConfiguration.types' failed to satisfy constraint: Member must satisfy "
+            f"constraint: [Member must satisfy enum value set: [{', '.join(ENDPOINT_TYPES)}]]",
+        )
+    if types == []:
+        raise bad_request("REGIONAL Configuration and EDGE Configuration cannot be both DISABLED.")
+    if types and len(types) > 1:
+        raise bad_request("Cannot create an api with multiple Endpoint Types.")
+
+
+def rest_api_patch(params: Params) -> None:
+    """Refuse paths that an API does not have, and resource policies, which would not be looked at."""
+    for operation in params.get("patchOperations") or []:
+        path = operation["path"]
+        if path == "/policy":
+            raise _no_policies()
+        if not any(path.startswith(one) if one.endswith("/") else path == one for one in REST_API_PATHS):
+            raise bad_request(f"Invalid patch path {path}")
+
+
+def _no_policies() -> AwsError:
+    return AwsError("NotImplemented", "The local cloud does not implement resource policies of REST APIs.", 501)
 
 
 # An operation with no check of its own still needs its API to exist.
@@ -52,6 +87,7 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "GetGatewayResponses": (),
     "GetIntegration": (methods.integration_exists,),
     "GetMethod": (methods.method_exists,),
+    "GetModel": (stages.known_model,),
     "GetModels": (),
     "GetRequestValidator": (stages.known_validator,),
     "GetRequestValidators": (),
@@ -72,6 +108,8 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "UpdateRestApi": (),
     "UpdateStage": (stages.stage_patch,),
 }
+# Without the API these miss the resource first.
+NAMED_BY_RESOURCE = frozenset({"GetIntegration", "GetMethod", "PutIntegration", "PutIntegrationResponse", "PutMethod"})
 OF_KEYS_AND_PLANS: Mapping[str, tuple[Check, ...]] = {
     "CreateUsagePlanKey": (plans.known_plan,),
     "DeleteUsagePlan": (plans.known_plan, plans.detached_plan),
@@ -82,6 +120,6 @@ OF_KEYS_AND_PLANS: Mapping[str, tuple[Check, ...]] = {
 }
 ALONE: Mapping[str, Callable[[Params], None]] = {
     "CreateApiKey": plans.api_key,
-    "CreateRestApi": rest_api,
-    "UpdateRestApi": rest_api,
+    "CreateRestApi": new_rest_api,
+    "UpdateRestApi": rest_api_patch,
 }

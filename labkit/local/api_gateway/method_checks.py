@@ -7,14 +7,19 @@ https://docs.aws.amazon.com/apigateway/latest/api/API_PutMethod.html
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
 from labkit.local.api_gateway.errors import bad_request, conflict, not_found
+from labkit.local.api_gateway.lambda_integration import FUNCTION_URI
 
 Params = dict[str, Any]
 Setup = dict[str, Any]
 
+INTEGRATION_TYPES = ("HTTP", "MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS")
+PATH_PART = re.compile(r"[\w.:~%@$*+!,;=&'()-]+|\{[\w.:-]+\+?\}", re.ASCII)
+ARN_WITH_PATH = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+:[\w.-]+:(path|action)/")
 METHODS = ("GET", "PUT", "POST", "DELETE", "PATCH", "OPTIONS", "HEAD", "ANY")
 
 
@@ -48,6 +53,11 @@ def new_resource(params: Params, setup: Setup) -> None:
     """Refuse a path part that its parent has already, a second variable one, and children of ``{proxy+}``."""
     parent = resource({"resourceId": params["parentId"]}, setup)
     part = params["pathPart"]
+    if not PATH_PART.fullmatch(part):
+        raise bad_request(
+            "Resource's path part only allow a-zA-Z0-9._- and curly braces at the beginning and the end and an "
+            "optional plus sign before the closing brace."
+        )
     if parent["pathPart"].endswith("+}"):
         raise bad_request(f"Cannot create a child of a resource with a greedy path variable: {parent['pathPart']}")
     for sibling in setup["resources"]:
@@ -77,6 +87,7 @@ def new_method(params: Params, setup: Setup) -> None:
         raise conflict("Method already exists for this resource")
     supported_authorization(params.get("authorizationType"))
     _known_authorizer(params.get("authorizationType"), params.get("authorizerId"), setup)
+    _request_parameters(params.get("requestParameters") or {})
     _known_validator(params.get("requestValidatorId"), setup)
     _known_models((params.get("requestModels") or {}).values(), setup)
 
@@ -101,6 +112,20 @@ def _known_authorizer(kind: str | None, authorizer_id: str | None, setup: Setup)
             "Invalid authorizer ID specified. Setting the authorization type to CUSTOM or "
             "COGNITO_USER_POOLS requires a valid authorizer."
         )
+
+
+def _request_parameters(parameters: dict[str, bool]) -> None:
+    names = []
+    for expression in parameters:
+        found = re.fullmatch(r"method\.request\.(querystring|header|path)\.(\S+)", expression)
+        if found is None:
+            raise bad_request(
+                "Invalid mapping expression specified: Validation Result: warnings : [], errors : "
+                f"[Invalid mapping expression specified: {expression}]"
+            )
+        names.append(found[2])
+    if len(set(names)) < len(names):
+        raise bad_request("Parameter names must be unique across querystring, header and path")
 
 
 def _known_validator(validator_id: str | None, setup: Setup) -> None:
@@ -145,7 +170,18 @@ def supported_integration(kind: str) -> None:
 def integration(params: Params, setup: Setup) -> None:
     """Refuse an integration of a method that is not there, and a timeout that AWS does not allow."""
     method(params, setup)
-    supported_integration(str(params.get("type")))
+    kind, uri = str(params.get("type")), str(params.get("uri"))
+    if kind not in INTEGRATION_TYPES:
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{kind}' at 'putIntegrationInput.type' failed to satisfy constraint: "
+            f"Member must satisfy enum value set: [{', '.join(INTEGRATION_TYPES)}]",
+        )
+    supported_integration(kind)
+    if kind == "AWS_PROXY" and ARN_WITH_PATH.match(uri) and not (FUNCTION_URI.fullmatch(uri) or "$" in uri):
+        raise bad_request(
+            "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
+        )
     timeout = params.get("timeoutInMillis")
     if timeout is not None and not 50 <= int(timeout) <= 29_000:
         raise bad_request("Timeout should be between 50 ms and 29000 ms")
@@ -165,6 +201,12 @@ def new_method_response(params: Params, setup: Setup) -> None:
 
 def integration_response(params: Params, setup: Setup) -> None:
     """Refuse an integration response that its method response does not announce: status, and each header."""
+    if not re.fullmatch(r"[1-5]\d\d", params["statusCode"]):
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{params['statusCode']}' at 'statusCode' failed to satisfy "
+            r"constraint: Member must satisfy regular expression pattern: [1-5]\d\d",
+        )
     found = method(params, setup)
     declared = (found.get("methodResponses") or {}).get(params["statusCode"])
     if declared is None or not found.get("methodIntegration"):

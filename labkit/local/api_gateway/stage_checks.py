@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/apigateway/latest/api/API_CreateDeployment.html
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
@@ -16,6 +17,27 @@ from labkit.local.api_gateway.validation import InvalidModelError, compile_model
 
 Params = dict[str, Any]
 Setup = dict[str, Any]
+
+METHOD_SETTINGS = (
+    "metrics/enabled", "logging/dataTrace", "logging/loglevel", "throttling/burstLimit", "throttling/rateLimit",
+    "caching/ttlInSeconds", "caching/enabled", "caching/dataEncrypted", "caching/requireAuthorizationForCacheControl",
+    "caching/unauthorizedCacheControlHeaderStrategy",
+)  # fmt: skip
+# As AWS writes it, with the commas that it forgets.
+STAGE_PATHS = (
+    "/deploymentId, /description, /cacheClusterEnabled, /cacheClusterSize, /clientCertificateId, /accessLogSettings, "
+    "/accessLogSettings/destinationArn, /accessLogSettings/format, "
+    + ", ".join(f"/{{resourcePath}}/{{httpMethod}}/{one}" for one in METHOD_SETTINGS)
+    .replace("burstLimit, ", "burstLimit").replace("rateLimit, ", "rateLimit")
+    + ", "
+    + ", ".join(f"/*/*/{one}" for one in METHOD_SETTINGS)
+    .replace("burstLimit, ", "burstLimit ").replace("rateLimit, ", "rateLimit ")
+    + ", /variables/{variable_name}, /tracingEnabled"
+)  # fmt: skip
+STAGE_PATH = re.compile(
+    r"/(deploymentId|description|cacheClusterEnabled|cacheClusterSize|clientCertificateId|tracingEnabled)"
+    r"|/accessLogSettings(/destinationArn|/format)?|/variables/[^/]+|/.+/[A-Z*]+/(" + "|".join(METHOD_SETTINGS) + ")"
+)
 
 
 def deployable(params: Params, setup: Setup) -> None:
@@ -48,9 +70,14 @@ def known_stage(params: Params, setup: Setup) -> None:
 
 
 def stage_patch(params: Params, setup: Setup) -> None:
-    """Refuse to point a stage to a deployment that is not there."""
+    """Refuse paths that a stage does not have, and a deployment that is not there."""
+    known_stage(params, setup)
     for operation in params.get("patchOperations") or []:
-        if operation["path"] == "/deploymentId":
+        path = operation["path"]
+        removed = operation["op"] == "remove" and path.count("/") == 2
+        if not removed and not STAGE_PATH.fullmatch(path):
+            raise bad_request(f"Invalid method setting path: {path}. Must be one of: [{STAGE_PATHS}]")
+        if path == "/deploymentId":
             known_deployment({"deploymentId": operation.get("value")}, setup)
 
 
@@ -65,6 +92,10 @@ def asks_for_logs(params: Params) -> bool:
 
 def new_model(params: Params, setup: Setup) -> None:
     """Refuse a second model of one name, and a schema that cannot validate anything."""
+    if not params["name"]:
+        raise bad_request("Model name must be non-empty")
+    if params.get("schema") == "":
+        raise bad_request("Model schema must have at least 1 property or array items defined")
     if params["name"] in setup["models"]:
         raise conflict("Model name already exists for this REST API")
     try:
@@ -74,6 +105,12 @@ def new_model(params: Params, setup: Setup) -> None:
             "Invalid model specified: Validation Result: warnings : [], errors : "
             f"[Invalid model schema specified. {error}]"
         ) from error
+
+
+def known_model(params: Params, setup: Setup) -> None:
+    """Refuse a model that the API does not have."""
+    if params["modelName"] not in setup["models"]:
+        raise not_found(f"Invalid model name specified: {params['modelName']}")
 
 
 def unused_model(params: Params, setup: Setup) -> None:

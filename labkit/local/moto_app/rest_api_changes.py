@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
-from labkit.local.api_call import AwsError
 from labkit.local.moto_app import rest_api_import
+from labkit.local.moto_app import rest_api_patches as patches
 from labkit.local.moto_app.app import MotoApp, backend
 
 EMPTY_MODEL = (
@@ -16,27 +15,6 @@ ERROR_MODEL = (
     '{\n  "$schema" : "http://json-schema.org/draft-04/schema#",\n  "title" : "Error Schema",\n  "type" : "object",\n'
     '  "properties" : {\n    "message" : { "type" : "string" }\n  }\n}'
 )
-
-# The paths of patch operations, and the attribute of moto's object with the type of its value.
-METHOD_PATHS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "/apiKeyRequired": ("api_key_required", lambda value: value.lower() == "true"),
-    "/authorizationType": ("authorization_type", str),
-    "/authorizerId": ("authorizer_id", lambda value: value or None),
-    "/operationName": ("operation_name", str),
-    "/requestValidatorId": ("request_validator_id", lambda value: value or None),
-}
-METHOD_MAPS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "/requestModels/": ("request_models", str),
-    "/requestParameters/": ("request_parameters", lambda value: value.lower() == "true"),
-}
-INTEGRATION_PATHS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "/credentials": ("credentials", lambda value: value or None),
-    "/httpMethod": ("http_method", str),
-    "/passthroughBehavior": ("passthrough_behaviour", str),
-    "/timeoutInMillis": ("timeout_in_millis", int),
-    "/uri": ("uri", str),
-}
-INTEGRATION_MAPS: dict[str, tuple[str, Callable[[str], Any]]] = {"/requestTemplates/": ("request_templates", str)}
 
 
 class RestApiChanges:
@@ -67,9 +45,9 @@ class RestApiChanges:
         """Set the role by which API Gateway writes logs, or none; return the account."""
         return await self._moto.run(_set_logs_role, region, role_arn)
 
-    async def update_binary_media_types(self, api_id: str, region: str, types: list[str]) -> None:
-        """Replace the binary media types of an API."""
-        await self._moto.run(_update_binary_media_types, api_id, region, types)
+    async def patch_rest_api(self, api_id: str, region: str, operations: list[dict[str, str]]) -> dict[str, Any]:
+        """Apply UpdateRestApi and return the API."""
+        return await self._moto.run(patches.patch_rest_api, api_id, region, operations)
 
     async def delete_resources(self, api_id: str, region: str, resource_ids: list[str]) -> None:
         """Delete resources."""
@@ -93,15 +71,15 @@ class RestApiChanges:
 
     async def patch_usage_plan(self, region: str, plan_id: str, operations: list[dict[str, str]]) -> dict[str, Any]:
         """Apply UpdateUsagePlan and return the plan."""
-        return await self._moto.run(_patch_usage_plan, region, plan_id, operations)
+        return await self._moto.run(patches.patch_usage_plan, region, plan_id, operations)
 
     async def patch_method(self, params: dict[str, Any], region: str) -> dict[str, Any]:
         """Apply UpdateMethod and return the method."""
-        return await self._moto.run(_patch_method, params, region)
+        return await self._moto.run(patches.patch_method, params, region)
 
     async def patch_integration(self, params: dict[str, Any], region: str) -> dict[str, Any]:
         """Apply UpdateIntegration and return the integration."""
-        return await self._moto.run(_patch_integration, params, region)
+        return await self._moto.run(patches.patch_integration, params, region)
 
     async def tags(self, region: str, kind: str, names: list[str]) -> dict[str, str] | None:
         """Return the tags of an API, a stage, an API key or a usage plan, or ``None`` where there is none."""
@@ -129,10 +107,6 @@ def _set_logs_role(region: str, role_arn: str | None) -> dict[str, Any]:
     account = backend("apigateway", region).account
     account.cloudwatch_role_arn = role_arn
     return {name: value for name, value in account.to_json().items() if value is not None}
-
-
-def _update_binary_media_types(api_id: str, region: str, types: list[str]) -> None:
-    backend("apigateway", region).apis[api_id].binaryMediaTypes = types
 
 
 def _delete_resources(api_id: str, region: str, resource_ids: list[str]) -> None:
@@ -165,92 +139,6 @@ def _detach_stages(region: str, api_id: str, stage: str | None) -> None:
 def _forget_key(region: str, key_id: str) -> None:
     for keys in backend("apigateway", region).usage_plan_keys.values():
         keys.pop(key_id, None)
-
-
-def _patch_usage_plan(region: str, plan_id: str, operations: list[dict[str, str]]) -> dict[str, Any]:
-    plan = backend("apigateway", region).usage_plans[plan_id]
-    numbers: dict[str, Callable[[str], Any]] = {"limit": int, "offset": int, "rateLimit": float, "burstLimit": int}
-    for operation in operations:
-        verb, path, value = operation["op"], operation["path"], operation.get("value", "")
-        parts = path.strip("/").split("/")
-        try:
-            if path in ("/name", "/description", "/productCode"):
-                attribute = "product_code" if path == "/productCode" else parts[0]
-                setattr(plan, attribute, value if verb != "remove" else None)
-            elif path in ("/quota", "/throttle") and verb == "remove":
-                setattr(plan, parts[0], {})
-            elif parts[0] in ("quota", "throttle") and len(parts) == 2:
-                getattr(plan, parts[0])[parts[1]] = numbers.get(parts[1], str)(value)
-            elif path == "/apiStages":
-                _patch_api_stages(plan, verb, value)
-            elif parts[0] == "apiStages" and len(parts) == 6 and parts[2] == "throttle":
-                _patch_method_throttle(plan, parts, numbers[parts[5]](value))
-            else:
-                raise AwsError("BadRequestException", f"Invalid patch path  '{path}' specified for op '{verb}'.")
-        except (ValueError, KeyError) as error:
-            raise AwsError("BadRequestException", f"Invalid value {value!r} for {path}") from error
-    return dict(plan.to_json())
-
-
-def _patch_api_stages(plan: Any, verb: str, value: str) -> None:
-    api_id, _, stage = value.partition(":")
-    others = [one for one in plan.api_stages if (one["apiId"], one["stage"]) != (api_id, stage)]
-    if not stage or (verb == "remove" and len(others) == len(plan.api_stages)):
-        raise AwsError("BadRequestException", "Invalid API Stage specified")
-    plan.api_stages = others if verb == "remove" else [*others, {"apiId": api_id, "stage": stage}]
-
-
-def _patch_method_throttle(plan: Any, parts: list[str], value: float) -> None:
-    """``/apiStages/{api}:{stage}/throttle/{resourcePath}/{method}/rateLimit``, slashes of the path written ``~1``."""
-    api_id, _, stage = parts[1].partition(":")
-    endpoint = f"{parts[3].replace('~1', '/')}/{parts[4]}"
-    for one in plan.api_stages:
-        if (one["apiId"], one["stage"]) == (api_id, stage):
-            limits = one.setdefault("throttle", {}).setdefault(endpoint, {"rateLimit": 0.0, "burstLimit": 0})
-            limits[parts[5]] = value
-            return
-    raise AwsError("BadRequestException", "Invalid API Stage specified")
-
-
-def _patch_method(params: dict[str, Any], region: str) -> dict[str, Any]:
-    method = backend("apigateway", region).get_method(params["restApiId"], params["resourceId"], params["httpMethod"])
-    _patch(method, params.get("patchOperations") or [], METHOD_PATHS, METHOD_MAPS)
-    return dict(method.to_json())
-
-
-def _patch_integration(params: dict[str, Any], region: str) -> dict[str, Any]:
-    integration = backend("apigateway", region).get_integration(
-        params["restApiId"], params["resourceId"], params["httpMethod"]
-    )
-    if integration is None:
-        raise AwsError("NotFoundException", "Invalid Integration identifier specified", 404)
-    _patch(integration, params.get("patchOperations") or [], INTEGRATION_PATHS, INTEGRATION_MAPS)
-    return dict(integration.to_json())
-
-
-def _patch(
-    target: Any,
-    operations: list[dict[str, str]],
-    paths: dict[str, tuple[str, Callable[[str], Any]]],
-    maps: dict[str, tuple[str, Callable[[str], Any]]],
-) -> None:
-    for operation in operations:
-        verb, path, value = operation["op"], operation["path"], operation.get("value", "")
-        prefix = next((prefix for prefix in maps if path.startswith(prefix)), None)
-        if path in paths and verb == "replace":
-            attribute, convert = paths[path]
-            setattr(target, attribute, convert(value))
-        elif prefix is not None and verb in ("add", "replace", "remove"):
-            attribute, convert = maps[prefix]
-            entries = dict(getattr(target, attribute) or {})
-            name = path.removeprefix(prefix).replace("~1", "/")
-            if verb == "remove":
-                entries.pop(name, None)
-            else:
-                entries[name] = convert(value)
-            setattr(target, attribute, entries)
-        else:
-            raise AwsError("BadRequestException", f"Invalid patch path {path}")
 
 
 def _tagged(region: str, kind: str, names: list[str]) -> Any:

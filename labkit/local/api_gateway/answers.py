@@ -1,0 +1,121 @@
+"""What moto answers, in AWS's form: defaults that it leaves out are there, and what is empty is not.
+
+As LocalStack's tests recorded it on AWS (``test_apigateway_api``, 2024-04 to 2025-07).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+Shown = dict[str, Any]
+Params = dict[str, Any]
+
+EMPTY: tuple[Any, ...] = (None, [], {}, "")
+
+
+def rest_api(api: Shown, params: Params) -> Shown:
+    """An API: no version but that of a document; it listens to IPv4."""
+    endpoint = {"ipAddressType": "ipv4", **(api.get("endpointConfiguration") or {})}
+    shown = {name: value for name, value in api.items() if name == "tags" or value not in EMPTY}
+    if shown.get("version") == "V1":  # moto's own
+        del shown["version"]
+    return {**shown, "endpointConfiguration": endpoint}
+
+
+def new_rest_api(api: Shown, params: Params) -> Shown:
+    """An API that was just made: without tags where it has none."""
+    shown = rest_api(api, params)
+    return {name: value for name, value in shown.items() if name != "tags" or value}
+
+
+def resource(one: Shown, params: Params) -> Shown:
+    """A resource: its methods by name only, unless ``embed=methods`` asks for more."""
+    methods = one.get("resourceMethods") or {}
+    embedded = "methods" in (params.get("embed") or [])
+    shown = {verb: method(found, {"resourceId": one["id"]}) if embedded else {} for verb, found in methods.items()}
+    return {**one, "resourceMethods": shown} if shown else one
+
+
+def method(one: Shown, params: Params) -> Shown:
+    """A method with its responses and its integration."""
+    shown = {name: value for name, value in one.items() if value not in EMPTY}
+    if responses := shown.get("methodResponses"):
+        shown["methodResponses"] = {status: _without_empty(found) for status, found in responses.items()}
+    if found := shown.get("methodIntegration"):
+        shown["methodIntegration"] = integration(found, params)
+    return shown
+
+
+def integration(one: Shown, params: Params) -> Shown:
+    """An integration with its defaults; its cache is the resource's."""
+    shown = {name: value for name, value in one.items() if value not in EMPTY}
+    if "HTTP" in str(shown.get("type")):
+        shown.setdefault("connectionType", "INTERNET")
+    shown.setdefault("passthroughBehavior", "WHEN_NO_MATCH")
+    shown.setdefault("timeoutInMillis", 29_000)
+    shown.setdefault("cacheNamespace", params["resourceId"])
+    shown.setdefault("cacheKeyParameters", [])
+    if responses := shown.get("integrationResponses"):
+        shown["integrationResponses"] = {
+            status: integration_response(found, params) for status, found in responses.items()
+        }
+    return shown
+
+
+def integration_response(one: Shown, params: Params) -> Shown:
+    """An integration response."""
+    return {name: value for name, value in one.items() if name == "selectionPattern" or value not in EMPTY}
+
+
+def put_integration_response(one: Shown, params: Params) -> Shown:
+    """An integration response that was just put: its pattern is shown, also an empty one."""
+    pattern = params.get("selectionPattern")
+    return {**integration_response(one, params), **({} if pattern is None else {"selectionPattern": pattern})}
+
+
+def stage(one: Shown, params: Params) -> Shown:
+    """A stage: no cache and no tracing unless somebody asked for them."""
+    defaults = {"cacheClusterEnabled": False, "cacheClusterStatus": "NOT_AVAILABLE", "tracingEnabled": False}
+    shown = {name: value for name, value in one.items() if name == "methodSettings" or value not in EMPTY}
+    return {**defaults, **shown}
+
+
+def _without_empty(one: Shown) -> Shown:
+    return {name: value for name, value in one.items() if value not in EMPTY}
+
+
+def _list_of(form: Callable[[Shown, Params], Shown]) -> Callable[[Shown, Params], Shown]:
+    def shown(answer: Shown, params: Params) -> Shown:
+        name = "item" if "item" in answer else "items"
+        return {**answer, name: [form(one, params) for one in answer.get(name) or []]}
+
+    return shown
+
+
+FORMS: Mapping[str, Callable[[Shown, Params], Shown]] = {
+    "CreateRestApi": new_rest_api,
+    "CreateStage": stage,
+    "GetIntegration": integration,
+    "GetIntegrationResponse": integration_response,
+    "GetMethod": method,
+    "GetMethodResponse": lambda one, _: _without_empty(one),
+    "GetResource": resource,
+    "GetResources": _list_of(resource),
+    "GetRestApi": rest_api,
+    "GetRestApis": _list_of(rest_api),
+    "GetStage": stage,
+    "GetStages": _list_of(stage),
+    "ImportRestApi": new_rest_api,
+    "PutIntegration": integration,
+    "PutIntegrationResponse": put_integration_response,
+    "PutMethod": method,
+    "PutMethodResponse": lambda one, _: _without_empty(one),
+    "PutRestApi": rest_api,
+    "UpdateIntegration": integration,
+    "UpdateMethod": method,
+    "UpdateResource": resource,
+    "UpdateRestApi": rest_api,
+    "UpdateStage": stage,
+}
+CREATED = frozenset({"CreateRestApi"})  # moto answers 200, AWS 201

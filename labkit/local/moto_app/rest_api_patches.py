@@ -1,0 +1,184 @@
+"""Patch operations on what moto keeps of API Gateway: moto's own know few paths, and take what they do not know.
+
+https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from labkit.local.api_call import AwsError
+from labkit.local.moto_app.app import backend
+
+LARGEST_COMPRESSION_SIZE = 10_485_760
+ENDPOINT_TYPES = ("REGIONAL", "EDGE", "PRIVATE")
+# The paths of patch operations, and the attribute of moto's object with the type of its value.
+METHOD_PATHS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "/apiKeyRequired": ("api_key_required", lambda value: value.lower() == "true"),
+    "/authorizationType": ("authorization_type", str),
+    "/authorizerId": ("authorizer_id", lambda value: value or None),
+    "/operationName": ("operation_name", str),
+    "/requestValidatorId": ("request_validator_id", lambda value: value or None),
+}
+METHOD_MAPS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "/requestModels/": ("request_models", str),
+    "/requestParameters/": ("request_parameters", lambda value: value.lower() == "true"),
+}
+INTEGRATION_PATHS: dict[str, tuple[str, Callable[[str], Any]]] = {
+    "/credentials": ("credentials", lambda value: value or None),
+    "/httpMethod": ("http_method", str),
+    "/passthroughBehavior": ("passthrough_behaviour", str),
+    "/timeoutInMillis": ("timeout_in_millis", int),
+    "/uri": ("uri", str),
+}
+INTEGRATION_MAPS: dict[str, tuple[str, Callable[[str], Any]]] = {"/requestTemplates/": ("request_templates", str)}
+
+
+def patch_rest_api(api_id: str, region: str, operations: list[dict[str, str]]) -> dict[str, Any]:
+    """Apply UpdateRestApi and return the API."""
+    api = backend("apigateway", region).apis[api_id]
+    texts = {"/name": "name", "/description": "description", "/apiKeySource": "api_key_source"}
+    for operation in operations:
+        verb, path, value = operation["op"], operation["path"], operation.get("value")
+        if path.startswith("/binaryMediaTypes/"):
+            _patch_binary_media_types(api, verb, path, value)
+        elif path == "/description" and verb == "remove":
+            api.description = None
+        elif verb != "replace":
+            raise _bad_request("Invalid patch operation specified. Must be one of: [replace]")
+        elif path in texts:
+            setattr(api, texts[path], value)
+        elif path == "/disableExecuteApiEndpoint":
+            api.disableExecuteApiEndpoint = str(value).lower() == "true"
+        elif path == "/minimumCompressionSize":
+            api.minimum_compression_size = _compression_size(value)
+        else:
+            api.endpoint_configuration = _endpoint(api.endpoint_configuration, path, value)
+    return dict(api.to_dict())
+
+
+def _patch_binary_media_types(api: Any, verb: str, path: str, value: str | None) -> None:
+    """A media type stands in the path, its slash written ``~1``; ``replace`` puts another in its place."""
+    name = path.removeprefix("/binaryMediaTypes/").replace("~1", "/")
+    types = [one for one in api.binaryMediaTypes if one and one != name]
+    if verb != "remove":
+        types.append((value or name) if verb == "replace" else name)
+    api.binaryMediaTypes = types
+
+
+def _compression_size(value: str | None) -> int | None:
+    if not value:
+        return None
+    if not value.isdecimal() or int(value) > LARGEST_COMPRESSION_SIZE:
+        raise _bad_request(f"Invalid minimum compression size, must be between 0 and {LARGEST_COMPRESSION_SIZE}")
+    return int(value)
+
+
+def _endpoint(configuration: dict[str, Any], path: str, value: str | None) -> dict[str, Any]:
+    """Change the type of the endpoint, or its addresses; a private one has both kinds of them always."""
+    if path == "/endpointConfiguration/ipAddressType":
+        if value not in ("ipv4", "dualstack"):
+            raise _bad_request("ipAddressType must be either ipv4 or dualstack.")
+        if value == "ipv4" and configuration["types"] == ["PRIVATE"]:
+            raise _bad_request("Only dualstack ipAddressType is supported for Private APIs.")
+        return {**configuration, "ipAddressType": value}
+    if not path.startswith("/endpointConfiguration/types/"):
+        raise _bad_request(f"Invalid patch path {path}")
+    if value not in ENDPOINT_TYPES:
+        raise _bad_request(f"Invalid EndpointTypes specified. Valid options are {','.join(ENDPOINT_TYPES)}")
+    changed = {**configuration, "types": [value]}
+    return {**changed, "ipAddressType": "dualstack"} if value == "PRIVATE" else changed
+
+
+def _bad_request(message: str) -> AwsError:
+    return AwsError("BadRequestException", message)
+
+
+def patch_usage_plan(region: str, plan_id: str, operations: list[dict[str, str]]) -> dict[str, Any]:
+    """Apply UpdateUsagePlan and return the plan."""
+    plan = backend("apigateway", region).usage_plans[plan_id]
+    numbers: dict[str, Callable[[str], Any]] = {"limit": int, "offset": int, "rateLimit": float, "burstLimit": int}
+    for operation in operations:
+        verb, path, value = operation["op"], operation["path"], operation.get("value", "")
+        parts = path.strip("/").split("/")
+        try:
+            if path in ("/name", "/description", "/productCode"):
+                attribute = "product_code" if path == "/productCode" else parts[0]
+                setattr(plan, attribute, value if verb != "remove" else None)
+            elif path in ("/quota", "/throttle") and verb == "remove":
+                setattr(plan, parts[0], {})
+            elif parts[0] in ("quota", "throttle") and len(parts) == 2:
+                getattr(plan, parts[0])[parts[1]] = numbers.get(parts[1], str)(value)
+            elif path == "/apiStages":
+                _patch_api_stages(plan, verb, value)
+            elif parts[0] == "apiStages" and len(parts) == 6 and parts[2] == "throttle":
+                _patch_method_throttle(plan, parts, numbers[parts[5]](value))
+            else:
+                raise AwsError("BadRequestException", f"Invalid patch path  '{path}' specified for op '{verb}'.")
+        except (ValueError, KeyError) as error:
+            raise AwsError("BadRequestException", f"Invalid value {value!r} for {path}") from error
+    return dict(plan.to_json())
+
+
+def _patch_api_stages(plan: Any, verb: str, value: str) -> None:
+    api_id, _, stage = value.partition(":")
+    others = [one for one in plan.api_stages if (one["apiId"], one["stage"]) != (api_id, stage)]
+    if not stage or (verb == "remove" and len(others) == len(plan.api_stages)):
+        raise AwsError("BadRequestException", "Invalid API Stage specified")
+    plan.api_stages = others if verb == "remove" else [*others, {"apiId": api_id, "stage": stage}]
+
+
+def _patch_method_throttle(plan: Any, parts: list[str], value: float) -> None:
+    """``/apiStages/{api}:{stage}/throttle/{resourcePath}/{method}/rateLimit``, slashes of the path written ``~1``."""
+    api_id, _, stage = parts[1].partition(":")
+    endpoint = f"{parts[3].replace('~1', '/')}/{parts[4]}"
+    for one in plan.api_stages:
+        if (one["apiId"], one["stage"]) == (api_id, stage):
+            limits = one.setdefault("throttle", {}).setdefault(endpoint, {"rateLimit": 0.0, "burstLimit": 0})
+            limits[parts[5]] = value
+            return
+    raise AwsError("BadRequestException", "Invalid API Stage specified")
+
+
+def patch_method(params: dict[str, Any], region: str) -> dict[str, Any]:
+    """Apply UpdateMethod and return the method."""
+    method = backend("apigateway", region).get_method(params["restApiId"], params["resourceId"], params["httpMethod"])
+    _patch(method, params.get("patchOperations") or [], METHOD_PATHS, METHOD_MAPS)
+    return dict(method.to_json())
+
+
+def patch_integration(params: dict[str, Any], region: str) -> dict[str, Any]:
+    """Apply UpdateIntegration and return the integration."""
+    integration = backend("apigateway", region).get_integration(
+        params["restApiId"], params["resourceId"], params["httpMethod"]
+    )
+    if integration is None:
+        raise AwsError("NotFoundException", "Invalid Integration identifier specified", 404)
+    _patch(integration, params.get("patchOperations") or [], INTEGRATION_PATHS, INTEGRATION_MAPS)
+    return dict(integration.to_json())
+
+
+def _patch(
+    target: Any,
+    operations: list[dict[str, str]],
+    paths: dict[str, tuple[str, Callable[[str], Any]]],
+    maps: dict[str, tuple[str, Callable[[str], Any]]],
+) -> None:
+    for operation in operations:
+        verb, path, value = operation["op"], operation["path"], operation.get("value", "")
+        prefix = next((prefix for prefix in maps if path.startswith(prefix)), None)
+        if path in paths and verb == "replace":
+            attribute, convert = paths[path]
+            setattr(target, attribute, convert(value))
+        elif prefix is not None and verb in ("add", "replace", "remove"):
+            attribute, convert = maps[prefix]
+            entries = dict(getattr(target, attribute) or {})
+            name = path.removeprefix(prefix).replace("~1", "/")
+            if verb == "remove":
+                entries.pop(name, None)
+            else:
+                entries[name] = convert(value)
+            setattr(target, attribute, entries)
+        else:
+            raise AwsError("BadRequestException", f"Invalid patch path {path}")

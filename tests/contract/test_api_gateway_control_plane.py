@@ -1,0 +1,212 @@
+"""What API Gateway's own operations answer and refuse, as LocalStack's tests recorded it on AWS.
+
+``test_apigateway_api`` and ``test_apigateway_common``, 2023-09 to 2025-09.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.contract.test_api_gateway import Api, error_of
+from tests.contract.test_api_gateway import api as api  # noqa: PLC0414  a fixture
+
+BAD, MISSING, INVALID = "BadRequestException", "NotFoundException", "ValidationException"
+
+
+def body(answer: dict[str, Any]) -> dict[str, Any]:
+    """An answer without what every answer has."""
+    return {name: value for name, value in answer.items() if name not in ("ResponseMetadata", "createdDate")}
+
+
+def test_a_new_api_has_defaults_and_nothing_empty(api: Api):
+    """No version, no binary media types; an API without tags shows none when it is made, and empty ones later."""
+    made = api.gateway.create_rest_api(name="x")
+    found = api.gateway.get_rest_api(restApiId=made["id"])
+    api.gateway.delete_rest_api(restApiId=made["id"])
+
+    shown = {
+        "id": made["id"], "name": "x", "apiKeySource": "HEADER", "disableExecuteApiEndpoint": False,
+        "endpointConfiguration": {"types": ["EDGE"], "ipAddressType": "ipv4"},
+        "rootResourceId": made["rootResourceId"],
+    }  # fmt: skip
+    assert made["ResponseMetadata"]["HTTPStatusCode"] == 201
+    assert body(made) == shown
+    assert body(found) == {**shown, "tags": {}}
+
+
+def test_methods_and_integrations_are_shown_with_their_defaults(api: Api):
+    """GetResources names the methods only; ``embed`` shows them."""
+    resource = api.resource("pets")
+    address = {"restApiId": api.id, "resourceId": resource, "httpMethod": "POST"}
+    gateway = api.gateway
+    method = gateway.put_method(**address, authorizationType="NONE")
+    templates = {"application/json": '{"statusCode": 200}'}
+    gateway.put_integration(**address, type="MOCK", requestTemplates=templates)
+    gateway.put_method_response(**address, statusCode="200")
+    put = gateway.put_integration_response(**address, statusCode="200", selectionPattern="")
+
+    integration = {
+        "type": "MOCK", "requestTemplates": templates, "passthroughBehavior": "WHEN_NO_MATCH",
+        "timeoutInMillis": 29000, "cacheNamespace": resource, "cacheKeyParameters": [],
+        "integrationResponses": {"200": {"statusCode": "200"}},
+    }  # fmt: skip
+    whole = {
+        "httpMethod": "POST", "authorizationType": "NONE", "apiKeyRequired": False,
+        "methodResponses": {"200": {"statusCode": "200"}}, "methodIntegration": integration,
+    }  # fmt: skip
+    found = {"id": resource, "parentId": api.root, "pathPart": "pets", "path": "/pets"}
+    embedded = gateway.get_resources(restApiId=api.id, embed=["methods"])["items"]
+    assert body(method) == {"httpMethod": "POST", "authorizationType": "NONE", "apiKeyRequired": False}
+    assert body(put) == {"statusCode": "200", "selectionPattern": ""}
+    assert body(gateway.get_integration(**address)) == integration
+    assert body(gateway.get_method(**address)) == whole
+    assert gateway.get_resources(restApiId=api.id)["items"] == [
+        {"id": api.root, "path": "/"}, {**found, "resourceMethods": {"POST": {}}}
+    ]  # fmt: skip
+    assert [one for one in embedded if one["id"] == resource] == [{**found, "resourceMethods": {"POST": whole}}]
+
+
+def test_a_stage_without_a_cache_says_so(api: Api):
+    """Neither description nor variables where there are none."""
+    api.preflight(api.root)
+    deployment = api.deploy()
+
+    assert body(api.gateway.get_stage(restApiId=api.id, stageName="prod")) == {
+        "stageName": "prod", "deploymentId": deployment, "cacheClusterEnabled": False, "methodSettings": {},
+        "cacheClusterStatus": "NOT_AVAILABLE", "tracingEnabled": False,
+    }  # fmt: skip
+
+
+def test_an_api_is_changed_by_patches(api: Api):
+    """Media types stand in paths; a private API has addresses of both kinds."""
+
+    def patched(*operations: tuple[str, str, str | None]) -> dict[str, Any]:
+        answer = api.gateway.update_rest_api(
+            restApiId=api.id,
+            patchOperations=[
+                {"op": op, "path": path, **({} if value is None else {"value": value})}
+                for op, path, value in operations
+            ],
+        )
+        return body(answer)
+
+    types = "/binaryMediaTypes"
+    assert patched(("add", f"{types}/image~1png", None), ("add", f"{types}/image~1jpeg", None))["binaryMediaTypes"] == [
+        "image/png",
+        "image/jpeg",
+    ]
+    assert patched(("replace", f"{types}/image~1png", "image/gif"))["binaryMediaTypes"] == ["image/jpeg", "image/gif"]
+    assert patched(("replace", "/minimumCompressionSize", "0"))["minimumCompressionSize"] == 0
+    assert "minimumCompressionSize" not in patched(("replace", "/minimumCompressionSize", ""))
+    assert patched(("replace", "/disableExecuteApiEndpoint", "true"))["disableExecuteApiEndpoint"] is True
+    assert patched(("replace", "/disableExecuteApiEndpoint", "false"))["disableExecuteApiEndpoint"] is False
+    private = {"types": ["PRIVATE"], "ipAddressType": "dualstack"}
+    assert patched(("replace", "/endpointConfiguration/types/0", "PRIVATE"))["endpointConfiguration"] == private
+
+
+@pytest.mark.parametrize(
+    ("operation", "code", "message"),
+    [
+        (("add", "/binaryMediaTypes", "image/gif"), BAD, "Invalid patch path /binaryMediaTypes"),
+        (("add", "/minimumCompressionSize", "1"), BAD, "Invalid patch operation specified. Must be one of: [replace]"),
+        (
+            ("replace", "/minimumCompressionSize", "-1"), BAD,
+            "Invalid minimum compression size, must be between 0 and 10485760",
+        ),
+        (
+            ("replace", "/endpointConfiguration/types/0", "wrong"), BAD,
+            "Invalid EndpointTypes specified. Valid options are REGIONAL,EDGE,PRIVATE",
+        ),
+        (
+            ("replace", "/endpointConfiguration/ipAddressType", "wrong"), BAD,
+            "ipAddressType must be either ipv4 or dualstack.",
+        ),
+    ],
+)  # fmt: skip
+def test_patches_that_an_api_does_not_take(api: Api, operation: tuple[str, str, str], code: str, message: str):
+    """Nothing is taken in silence."""
+    patch = dict(zip(("op", "path", "value"), operation, strict=True))
+
+    assert error_of(lambda: api.gateway.update_rest_api(restApiId=api.id, patchOperations=[patch])) == (
+        code,
+        message,
+        400,
+    )
+
+
+def test_what_api_gateway_refuses_in_its_own_words(api: Api):
+    """The slips of a first API."""
+    gateway = api.gateway
+    root = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    lambdas = "arn:aws:apigateway:us-east-1:lambda:path"
+    function = "arn:aws:lambda:us-east-1:123456789012:function:f"
+    api.preflight(api.resource("x"))
+    api.deploy()
+
+    def put_method(*parameters: str) -> Callable[[], Any]:
+        given = dict.fromkeys(parameters, True)
+        return lambda: gateway.put_method(**root, authorizationType="NONE", requestParameters=given)
+
+    def put_integration(**arguments: Any) -> Callable[[], Any]:
+        return lambda: gateway.put_integration(
+            **root, **{"type": "AWS_PROXY", "integrationHttpMethod": "POST"} | arguments
+        )
+
+    calls: list[tuple[Callable[[], Any], str, str]] = [
+        (lambda: gateway.create_rest_api(name="x", description=""), BAD, "Description cannot be an empty string"),
+        (
+            lambda: gateway.create_rest_api(name="x", endpointConfiguration={"types": ["EDGE", "REGIONAL"]}),
+            BAD, "Cannot create an api with multiple Endpoint Types.",
+        ),
+        (
+            lambda: gateway.create_rest_api(name="x", endpointConfiguration={"types": ["wrong"]}),
+            INVALID,
+            "1 validation error detected: Value '[wrong]' at 'createRestApiInput.endpointConfiguration.types' failed "
+            "to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [PRIVATE, EDGE, "
+            "REGIONAL]]",
+        ),
+        (
+            put_method("method.request.querystring.optional", "method.request.header.optional"),
+            BAD, "Parameter names must be unique across querystring, header and path",
+        ),
+        (
+            put_method("true"),
+            BAD,
+            "Invalid mapping expression specified: Validation Result: warnings : [], errors : [Invalid mapping "
+            "expression specified: true]",
+        ),
+        (lambda: gateway.create_model(restApiId=api.id, name="", contentType="a/b", schema="{}"), BAD,
+         "Model name must be non-empty"),
+        (lambda: gateway.create_model(restApiId=api.id, name="M", contentType="a/b", schema=""), BAD,
+         "Model schema must have at least 1 property or array items defined"),
+        (lambda: gateway.get_model(restApiId=api.id, modelName="nope"), MISSING, "Invalid model name specified: nope"),
+        (lambda: gateway.get_integration(**root | {"restApiId": "nope"}), MISSING,
+         "Invalid Resource identifier specified"),
+        (lambda: gateway.create_resource(restApiId=api.id, parentId=api.root, pathPart="{a"), BAD,
+         "Resource's path part only allow a-zA-Z0-9._- and curly braces at the beginning and the end and an optional "
+         "plus sign before the closing brace."),
+    ]  # fmt: skip
+    for call, code, message in calls:
+        assert error_of(call)[:2] == (code, message)
+
+    gateway.put_method(**root, authorizationType="NONE")
+    only = "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
+    assert error_of(put_integration(uri=function))[:2] == (BAD, "AWS ARN for integration must contain path or action")
+    assert error_of(put_integration(uri=f"{lambdas}/random/value/{function}/invocations"))[:2] == (BAD, only)
+    assert error_of(put_integration(type="HTTPS_PROXY", uri="http://x"))[:2] == (
+        INVALID,
+        "1 validation error detected: Value 'HTTPS_PROXY' at 'putIntegrationInput.type' failed to satisfy constraint: "
+        "Member must satisfy enum value set: [HTTP, MOCK, AWS_PROXY, HTTP_PROXY, AWS]",
+    )
+    assert error_of(lambda: gateway.put_integration_response(**root, statusCode="wrong"))[:2] == (
+        INVALID,
+        "1 validation error detected: Value 'wrong' at 'statusCode' failed to satisfy constraint: Member must satisfy "
+        r"regular expression pattern: [1-5]\d\d",
+    )
+    patch = [{"op": "replace", "path": "/tags/tag1", "value": "value1"}]
+    code, message, _ = error_of(lambda: gateway.update_stage(restApiId=api.id, stageName="prod", patchOperations=patch))
+    assert (code, message[:61]) == (BAD, "Invalid method setting path: /tags/tag1. Must be one of: [/de")
+    assert message.endswith(", /variables/{variable_name}, /tracingEnabled]")

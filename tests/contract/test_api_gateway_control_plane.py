@@ -165,8 +165,8 @@ def test_what_api_gateway_refuses_in_its_own_words(api: Api):
             lambda: gateway.create_rest_api(name="x", endpointConfiguration={"types": ["wrong"]}),
             INVALID,
             "1 validation error detected: Value '[wrong]' at 'createRestApiInput.endpointConfiguration.types' failed "
-            "to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [PRIVATE, EDGE, "
-            "REGIONAL]]",
+            "to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [PRIVATE, "
+            "EDGE, REGIONAL]]",
         ),
         (
             put_method("method.request.querystring.optional", "method.request.header.optional"),

@@ -148,7 +148,7 @@ def _parameters(call: ApiCall) -> dict[str, Any] | None:
         return _s3_parameters(call)
     parameters: dict[str, Any] = _lower_camel(_plain(call.params))
     if call.service == "lambda" and call.operation == "Invoke":
-        parameters["functionName"] = resources_of(call)[0]
+        parameters["functionName"] = _function_arn(call)
     return parameters or None
 
 
@@ -178,7 +178,7 @@ def _additional_data(call: ApiCall) -> dict[str, Any]:
             "AuthenticationMethod": "QueryString" if in_query else "AuthHeader",
         }
     if call.service == "lambda" and call.operation == "Invoke":
-        return {"functionVersion": f"{resources_of(call)[0]}:{call.params.get('Qualifier') or '$LATEST'}"}
+        return {"functionVersion": f"{_function_arn(call)}:{call.params.get('Qualifier') or '$LATEST'}"}
     return {}
 
 
@@ -191,8 +191,7 @@ def _json_or_text(text: Any) -> Any:
 
 def _resources(call: ApiCall) -> list[dict[str, str]]:
     if call.service == "lambda" and call.operation == "Invoke":
-        arn = resources_of(call)[0]
-        return [{"accountId": ACCOUNT_ID, "type": "AWS::Lambda::Function", "ARN": arn}]
+        return [{"accountId": ACCOUNT_ID, "type": "AWS::Lambda::Function", "ARN": _function_arn(call)}]
     bucket = call.params.get("Bucket") if call.service == "s3" else None
     if not bucket or call.operation == "CreateBucket":
         return []
@@ -201,6 +200,11 @@ def _resources(call: ApiCall) -> list[dict[str, str]]:
         return [whole]
     key = call.params.get("Key") or call.params.get("Prefix") or ""
     return [{"type": "AWS::S3::Object", "ARN": f"arn:aws:s3:::{bucket}/{key}"}, whole]
+
+
+def _function_arn(call: ApiCall) -> str:
+    """Return the ARN of the function that is invoked, without version or alias."""
+    return ":".join(resources_of(call)[0].split(":")[:7])
 
 
 def _plain(value: Any) -> Any:

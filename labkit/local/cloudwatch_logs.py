@@ -1,17 +1,70 @@
-"""What moto does otherwise than CloudWatch Logs.
+"""FilterLogEvents: moto knows neither most filter patterns nor a prefix of streams, and then returns everything.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
-from labkit.local.api_call import ApiCall, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.log_filter_pattern import compile_filter_pattern
+
+MOST_EVENTS = 10_000
+Events = list[dict[str, Any]]
 
 
-async def filter_log_events(call: ApiCall, forward: Callable[[ApiCall], Awaitable[HttpResponse]]) -> HttpResponse:
-    """Return the events of all streams in the order of time, as AWS does since 2019 whatever ``interleaved`` says."""
-    call.http.body = json.dumps({**call.params, "interleaved": True}).encode()
-    return await forward(call)
+class LogEvents:
+    """Reads the events of a log group."""
+
+    def __init__(
+        self,
+        *,
+        events: Callable[..., Awaitable[Events | None]],
+        serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
+    ) -> None:
+        self._events, self._serialise = events, serialise
+
+    async def filter_log_events(
+        self, call: ApiCall, forward: Callable[[ApiCall], Awaitable[HttpResponse]]
+    ) -> HttpResponse:
+        """Return what matches, of all streams in the order of time, whatever ``interleaved`` says."""
+        params, names = call.params, call.params.get("logStreamNames") or []
+        prefix = params.get("logStreamNamePrefix") or ""
+        if names and prefix:
+            text = "logStreamNames and logStreamNamePrefix cannot be given together."
+            raise AwsError("InvalidParameterException", text)
+        matches = compile_filter_pattern(params.get("filterPattern") or "")
+        group = str(params.get("logGroupName") or params.get("logGroupIdentifier") or "")
+        if group.startswith("arn:"):
+            group = group.split(":")[6]
+        between = (params.get("startTime"), params.get("endTime"))
+        events = await self._events(
+            call.region,
+            group,
+            between,
+            in_stream=lambda name: name in names if names else name.startswith(prefix),
+            matches=matches,
+        )
+        if events is None:
+            raise AwsError("ResourceNotFoundException", "The specified log group does not exist.")
+        events = events[_start(events, params.get("nextToken")) :]
+        most = int(params.get("limit") or MOST_EVENTS)
+        answer: dict[str, Any] = {"events": events[:most], "searchedLogStreams": []}
+        if len(events) > most:
+            answer["nextToken"] = _token(events[most - 1])
+        return self._serialise(call, answer)
+
+
+def _start(events: Events, token: str | None) -> int:
+    if not token:
+        return 0
+    position = next((at for at, event in enumerate(events) if _token(event) == token), None)
+    if position is None:
+        raise AwsError("InvalidParameterException", "The specified nextToken is invalid.")
+    return position + 1
+
+
+def _token(event: dict[str, Any]) -> str:
+    return f"{event['logStreamName']}@{event['eventId']}"

@@ -16,7 +16,7 @@ from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.api import CloudTrail
 from labkit.local.cloudwatch_api import CloudWatch
-from labkit.local.cloudwatch_logs import filter_log_events
+from labkit.local.cloudwatch_logs import LogEvents
 from labkit.local.cloudwatch_metrics import Metrics
 from labkit.local.credentials import AccessKeys
 from labkit.local.durability.durability import Durability
@@ -326,6 +326,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         look=lambda: picture(moto),
         events=events,
     )
+    log_events = LogEvents(events=logs.events, serialise=serialise)
     objects, items = Objects(moto), Items(moto)
     simulator = PolicySimulator(permissions=principals.permissions, exists=principals.exists, serialise=serialise)
     aws_managed_policies, users = AwsManagedPolicies(moto), Users(serialise=serialise, now=clock.now)
@@ -366,7 +367,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketNotificationConfiguration"): notifications.put,
             ("s3", "GetBucketNotificationConfiguration"): notifications.get,
             ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
-            ("logs", "FilterLogEvents"): _after(functions.logs_written, filter_log_events),
+            ("logs", "FilterLogEvents"): _after(functions.logs_written, log_events.filter_log_events),
             **cloudwatch.interceptors,
             **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
             **log_filters.interceptors,

@@ -63,6 +63,10 @@ class MotoApp:
             reset_model_data()
         return function(*args)
 
+    async def run_long(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a *function* that may take long, and return what it returns."""
+        return await self._run_in_thread(function, *args)
+
     async def _run_in_thread(self, function: Callable[..., T], *args: Any) -> T:
         job = asyncio.get_running_loop().run_in_executor(self._thread, self._counted, function, *args)
         self._in_thread += 1

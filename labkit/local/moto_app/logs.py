@@ -28,6 +28,18 @@ class Logs:
         """Whether there is a log group of that name."""
         return await self._moto.run(lambda: group in backend("logs", region).groups)
 
+    async def events(
+        self,
+        region: str,
+        group: str,
+        between: tuple[int | None, int | None],
+        *,
+        in_stream: Callable[[str], bool],
+        matches: Callable[[str], bool],
+    ) -> list[dict[str, Any]] | None:
+        """Return the events that match, in the order of time, or ``None`` without such a group."""
+        return await self._moto.run_long(lambda: _events(region, group, between, in_stream=in_stream, matches=matches))
+
     async def put_log_event(self, region: str, group: str, stream: str, message: str) -> None:
         """Append one event of now."""
         await self.put_log_events(region, group, stream, [(int(time.time() * 1000), message)])
@@ -39,6 +51,22 @@ class Logs:
             AwsError: ``ResourceNotFoundException``: there is no such group.
         """
         return await self._moto.run(_resource_policies, region, group)
+
+
+def _events(
+    region: str,
+    group: str,
+    between: tuple[int | None, int | None],
+    *,
+    in_stream: Callable[[str], bool],
+    matches: Callable[[str], bool],
+) -> list[dict[str, Any]] | None:
+    logs: Any = backend("logs", region)
+    if group not in logs.groups:
+        return None
+    streams = [stream for name, stream in logs.groups[group].streams.items() if in_stream(name)]
+    found = [event for stream in streams for event in stream.filter_log_events(*between, "")]
+    return sorted((event for event in found if matches(event["message"])), key=lambda event: event["timestamp"])
 
 
 def _resource_policies(region: str, group: str) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from labkit.exceptions import LabkitError
 
 LARGEST = 50 * 1024 * 1024
+CODE = (".py", ".js", ".mjs", ".cjs")
 LEFT_OUT = ("event.json", "__pycache__")
 
 
@@ -16,13 +17,14 @@ def deployment_package(folder: str | Path) -> bytes:
     """Zip a function's folder, so that the same content always gives the same bytes.
 
     Args:
-        folder: A folder with ``lambda_function.py``. ``event.json``, caches and hidden files are left out.
+        folder: A folder with ``lambda_function.py`` or ``index.mjs``. ``event.json``, caches and hidden files are left
+            out.
 
     Returns:
         The zip, for ``create_function(Code={"ZipFile": …})``.
 
     Raises:
-        LabkitError: The folder does not exist, holds no Python file, or is larger than Lambda's 50 MB.
+        LabkitError: The folder does not exist, holds no Python or JavaScript file, or is larger than Lambda's 50 MB.
 
     See Also:
         https://docs.aws.amazon.com/lambda/latest/dg/python-package.html
@@ -33,8 +35,11 @@ def deployment_package(folder: str | Path) -> bytes:
             f"there is no folder {root}; give the folder of a function, such as ../lambdas/ProductVisitHandler"
         )
     files = sorted(path for path in root.rglob("*") if path.is_file() and _belongs(path.relative_to(root)))
-    if not any(path.suffix == ".py" for path in files):
-        raise LabkitError(f"{root} holds no Python file; a function needs a lambda_function.py in its folder")
+    if not any(path.suffix in CODE for path in files):
+        raise LabkitError(
+            f"{root} holds no Python or JavaScript file; a function needs a lambda_function.py or an index.mjs in its "
+            "folder"
+        )
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
         for path in files:

@@ -54,10 +54,10 @@ def function(client, unique):
         policy = json.dumps({"Version": "2012-10-17", "Statement": statements})
         client("iam").put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=policy)
         code = source if isinstance(source, bytes) else zipped(source)
-        arn = client("lambda").create_function(
-            FunctionName=name, Runtime="python3.11", Role=role, Handler="lambda_function.lambda_handler",
-            Code={"ZipFile": code}, **settings,
-        )["FunctionArn"]  # fmt: skip
+        settings = {"Runtime": "python3.11", "Handler": "lambda_function.lambda_handler", **settings}
+        arn = client("lambda").create_function(FunctionName=name, Role=role, Code={"ZipFile": code}, **settings)[
+            "FunctionArn"
+        ]
         client("lambda").get_waiter("function_active_v2").wait(FunctionName=name, WaiterConfig={"Delay": 0.05})
         return arn
 

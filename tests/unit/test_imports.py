@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -39,6 +40,17 @@ def test_there_is_a_function_to_look_at():
 def test_the_worker_imports_the_standard_library_only():
     """It runs by path, isolated, in the process of somebody else's function."""
     assert imported(WORKER) - sys.stdlib_module_names == set()
+
+
+@pytest.mark.parametrize(
+    "path", [WORKER.with_suffix(".mjs"), *sorted(ROOT.glob("lambdas/*/*.mjs"))], ids=lambda path: path.name
+)
+def test_javascript_imports_nothing_but_nodejs_and_its_neighbours(path):
+    """No package has to be installed for it."""
+    names = re.findall(r'^import .*?from "([^"]+)";$', path.read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert names
+    assert [name for name in names if not name.startswith(("node:", "./"))] == []
 
 
 def test_every_package_of_the_local_cloud_is_among_the_independent_features():

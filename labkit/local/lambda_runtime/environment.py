@@ -172,8 +172,9 @@ class Process(asyncio.SubprocessProtocol):
     async def output_of(self, invocation: Invocation) -> None:
         """Wait a moment until all that *invocation* wrote is here: output and answer come by different ways."""
         self._running = None
-        if not self._complete.done():
-            await _within(self._complete, 0.5)
+        await _within(self._complete, 0.5)
+        if self.status is not None:
+            await _within(self._closed, 0.2)
 
     def take_output(self) -> list[tuple[int, str]]:
         """Return the log events since the last time, each with its epoch milliseconds."""
@@ -213,8 +214,9 @@ class Process(asyncio.SubprocessProtocol):
     def process_exited(self) -> None:
         """Tell who waits."""
         self.status = self._transport.get_returncode()
-        if not self.ended.done():
-            self.ended.set_result(None)
+        for awaited in (self.ended, self._complete):
+            if not awaited.done():
+                awaited.set_result(None)
         if self._running:
             self._running.give_up()
 

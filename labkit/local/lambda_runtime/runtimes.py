@@ -47,8 +47,10 @@ def check_runtime(runtime: str) -> None:
             f"Value {runtime} at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: "
             f"[{', '.join(TAKEN)}] or be a valid ARN"
         )
-    if not runtime.startswith("python"):
-        raise invalid(f"The local cloud runs python3.x functions only; Runtime was {runtime!r}.")
+    if runtime.startswith("nodejs"):
+        _check_node(runtime)
+    elif not runtime.startswith("python"):
+        raise invalid(f"The local cloud runs python3.x and nodejs2x.x functions only; Runtime was {runtime!r}.")
 
 
 def _check_node(runtime: str) -> None:

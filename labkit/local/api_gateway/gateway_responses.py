@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/supported-gateway-r
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from labkit.local.api_call import HttpResponse
@@ -13,6 +14,8 @@ from labkit.local.api_gateway.mapping_template import substitute, value_of
 if TYPE_CHECKING:
     from labkit.local.api_gateway.method_request import MethodRequest
 
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 DEFAULT_TEMPLATES = {"application/json": '{"message":$context.error.messageString}'}
 
 # What denies access spells it otherwise than the rest, as AWS Chalice's local mode shows.
@@ -70,6 +73,12 @@ def internal_server_error(reason: str, *, status: int = 500) -> GatewayError:
     )
 
 
+def set_header(headers: dict[str, str], name: str, value: str) -> None:
+    """Set a header that a parameter mapping made; what a client sent must not end it and begin another one."""
+    if HEADER_NAME.fullmatch(name):
+        headers[name] = CONTROL.sub(" ", value)
+
+
 def missing_authentication_token(reason: str) -> GatewayError:
     """The error for a request that is not signed, and for one that no method answers."""
     return GatewayError(
@@ -95,6 +104,6 @@ def gateway_response(error: GatewayError, configured: dict[str, Any], request: M
     for name, expression in (chosen.get("responseParameters") or {}).items():
         value = value_of(str(expression), request)
         if name.startswith("gatewayresponse.header.") and value is not None:
-            headers[name.removeprefix("gatewayresponse.header.")] = value
+            set_header(headers, name.removeprefix("gatewayresponse.header."), value)
     status = int(chosen.get("statusCode") or error.status)
     return HttpResponse(status, substitute(templates[content_type] or "", request).encode(), headers)

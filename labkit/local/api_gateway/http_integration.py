@@ -12,15 +12,13 @@ from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_responses import HEADER_NAME, GatewayError, internal_server_error
 from labkit.local.api_gateway.http_client import UnreadableAnswer, exchange
 from labkit.local.api_gateway.lambda_integration import FAILED, LONGEST_MILLISECONDS
 from labkit.local.api_gateway.mapping_template import substitute, value_of
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.proxy_event import headers_of
 from labkit.local.api_gateway.proxy_response import REMAPPED
-
-TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 
 
 async def answer_http_proxy(request: MethodRequest, integration: dict[str, Any]) -> HttpResponse:
@@ -90,7 +88,7 @@ def _query(request: MethodRequest, own: str, mapped: dict[tuple[str, str], str])
 
 
 def _headers(request: MethodRequest, address: SplitResult, mapped: dict[tuple[str, str], str]) -> list[tuple[str, str]]:
-    own = {name: value for (kind, name), value in mapped.items() if kind == "header" and TOKEN.fullmatch(name)}
+    own = {name: value for (kind, name), value in mapped.items() if kind == "header" and HEADER_NAME.fullmatch(name)}
     replaced = {"host", *(name.lower() for name in own)}
     kept = [(name, value) for name, value in headers_of(request) if name.lower() not in replaced]
     first = [("Host", address.netloc.rpartition("@")[2]), ("x-amzn-apigateway-api-id", request.api_id)]

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error, set_header
 from labkit.local.api_gateway.mapping_template import UnsupportedTemplateError, render, value_of
 from labkit.local.api_gateway.method_request import MethodRequest
 
@@ -87,7 +87,7 @@ def _method_response(request: MethodRequest, response: dict[str, Any]) -> HttpRe
     for name, expression in (response.get("responseParameters") or {}).items():
         value = value_of(str(expression), request)
         if name in (declared.get("responseParameters") or {}) and value is not None:
-            headers[name.removeprefix("method.response.header.")] = value
+            set_header(headers, name.removeprefix("method.response.header."), value)
     status = int(response["statusCode"])
     return HttpResponse(status, b"" if status in (204, 304) else body, headers)
 

@@ -12,7 +12,7 @@ import re
 from typing import Any
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_responses import HEADER_NAME, GatewayError, internal_server_error
 
 MEMBERS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
 
@@ -24,7 +24,6 @@ REMAPPED = frozenset(
         "proxy-authenticate", "server", "trailer", "transfer-encoding", "upgrade", "user-agent", "www-authenticate",
     }
 )  # fmt: skip
-HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 

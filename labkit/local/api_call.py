@@ -82,7 +82,8 @@ class HttpResponse:
 class Caller:
     """Who makes a call: the administrator, a user, who wears a role (functions do), an AWS service, or nobody known.
 
-    *arn* is what STS would answer; *role_arn* and *session_name* are set for an assumed role only.
+    *arn* is what STS would answer; *role_arn* and *session_name* are set for an assumed role only, *session_began*
+    (epoch seconds) for whoever calls with short-lived keys.
     """
 
     kind: CallerKind
@@ -92,6 +93,7 @@ class Caller:
     principal_id: str = ""
     role_arn: str = ""
     session_name: str = ""
+    session_began: float = 0.0
 
     @property
     def name(self) -> str:

@@ -103,7 +103,7 @@ class AccessKeys:
             secrets.token_urlsafe(60),
             now + lifetime,
         )
-        session = Session(keys, replace(caller, access_key_id=keys.access_key_id), policies, tags)
+        session = Session(keys, replace(caller, access_key_id=keys.access_key_id, session_began=now), policies, tags)
         self._sessions[keys.access_key_id] = session
         return session
 

@@ -77,6 +77,8 @@ def resources_of(call: ApiCall) -> list[str]:
     """Return the ARNs a call acts on; ``["*"]`` where an operation has no resource of its own."""
     if call.service == "apigateway":
         return [f"arn:aws:apigateway:{call.region}::{call.http.path}"]
+    if call.service == "events":
+        return _events(call.operation, call.params, f"{call.region}:{ACCOUNT_ID}")
     found = RESOURCES.get(call.service)
     arns = found(call.params, f"{call.region}:{ACCOUNT_ID}") if found else []
     return [arn for arn in arns if arn] or ["*"]
@@ -131,9 +133,27 @@ def _logs(params: dict[str, Any], place: str) -> list[str]:
     return [f"arn:aws:logs:{place}:log-group:{group}:log-stream:{stream or ''}"] if group else []
 
 
-def _events(params: dict[str, Any], place: str) -> list[str]:
-    name = params.get("Name") or params.get("Rule")
-    return [f"arn:aws:events:{place}:rule/{name}"] if name else [f"arn:aws:events:{place}:event-bus/default"]
+def _events(operation: str, params: dict[str, Any], place: str) -> list[str]:
+    if params.get("ResourceARN"):
+        return [params["ResourceARN"]]
+    if operation in ("ListEventBuses", "TestEventPattern"):
+        return ["*"]
+    entries = params.get("Entries") or [{}]
+    if "EventBus" in operation:
+        entries = [{"EventBusName": params.get("Name")}]
+    elif operation != "PutEvents":
+        entries = [params]
+    names = {str(entry.get("EventBusName") or "default").rpartition("event-bus/")[2] for entry in entries}
+    rule = None if "EventBus" in operation else params.get("Rule") or params.get("Name")
+    if not rule:
+        return [f"arn:aws:events:{place}:event-bus/{name}" for name in sorted(names)]
+    [bus] = names
+    return [f"arn:aws:events:{place}:rule/{rule if bus == 'default' else f'{bus}/{rule}'}"]
+
+
+def _cloudtrail(params: dict[str, Any], place: str) -> list[str]:
+    name = params.get("Name") or params.get("TrailName") or params.get("ResourceId")
+    return [name if str(name).startswith("arn:") else f"arn:aws:cloudtrail:{place}:trail/{name}"] if name else []
 
 
 def _kinesis(params: dict[str, Any], place: str) -> list[str]:
@@ -158,5 +178,5 @@ RESOURCES = {
     "sns": _sns,
     "lambda": _lambda,
     "logs": _logs,
-    "events": _events,
+    "cloudtrail": _cloudtrail,
 }

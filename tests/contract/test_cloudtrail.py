@@ -111,7 +111,54 @@ def test_a_role_is_recorded_with_its_session_and_a_refused_call_with_its_error(c
     assert identity["accessKeyId"] == keys["AccessKeyId"]
     issuer = {"type": "Role", "principalId": role["RoleId"], "arn": role["Arn"], "accountId": ACCOUNT, "userName": name}
     assert identity["sessionContext"]["sessionIssuer"] == issuer
-    assert identity["sessionContext"]["attributes"]["mfaAuthenticated"] == "false"
+    attributes = identity["sessionContext"]["attributes"]
+    assert (attributes["mfaAuthenticated"], attributes["creationDate"] <= record["eventTime"]) == ("false", True)
+
+
+def test_a_user_is_recorded_by_name_and_with_short_lived_keys_with_the_time_they_began(client, unique):
+    """Beside a user's keys for good, those of GetSessionToken (cloudtrail-event-reference-user-identity)."""
+    iam, name, queue_name = client("iam"), unique("user"), unique("q")
+    user = iam.create_user(UserName=name)["User"]
+    keys = iam.create_access_key(UserName=name)["AccessKey"]
+    own = {"aws_access_key_id": keys["AccessKeyId"], "aws_secret_access_key": keys["SecretAccessKey"]}
+    token = client("sts", **own).get_session_token()["Credentials"]
+    short = {"aws_access_key_id": token["AccessKeyId"], "aws_secret_access_key": token["SecretAccessKey"]}
+    short["aws_session_token"] = token["SessionToken"]
+
+    for credentials in (own, short):
+        refusal(client("sqs", **credentials).get_queue_url, QueueName=queue_name)
+
+    first, second = (record["userIdentity"] for record in looked_up(client, "ResourceName", queue_name))
+    expected = {"type": "IAMUser", "principalId": user["UserId"], "arn": user["Arn"], "accountId": ACCOUNT}
+    assert first == {**expected, "accessKeyId": keys["AccessKeyId"], "userName": name}
+    assert (second["accessKeyId"], second["userName"]) == (token["AccessKeyId"], name)
+    assert second["sessionContext"]["attributes"]["creationDate"].endswith("Z")
+
+
+def test_a_role_may_use_the_bus_and_the_rules_that_its_policy_names(client, unique):
+    """The resources of EventBridge's and CloudTrail's actions (service-authorization, list of both)."""
+    iam, name, bus = client("iam"), unique("Role"), unique("bus")
+    client("events").create_event_bus(Name=bus)
+    trust = json.dumps({**TRUST, "Statement": [{**TRUST["Statement"][0], "Principal": {"AWS": "*"}}]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    statement = {"Effect": "Allow", "Action": ["events:*", "cloudtrail:*"]}
+    statement["Resource"] = [f"arn:aws:events:{PLACE}:event-bus/{bus}", f"arn:aws:events:{PLACE}:rule/{bus}/*"]
+    iam.put_role_policy(RoleName=name, PolicyName="p", PolicyDocument=document(statement))
+    keys = client("sts").assume_role(RoleArn=role, RoleSessionName="ada")["Credentials"]
+    session = {"aws_access_key_id": keys["AccessKeyId"], "aws_secret_access_key": keys["SecretAccessKey"]}
+    session["aws_session_token"] = keys["SessionToken"]
+    events, entry = client("events", **session), {"Source": "s", "DetailType": "t", "Detail": "{}"}
+
+    events.put_rule(Name="r", EventBusName=bus, EventPattern='{"source": ["s"]}')
+    assert events.put_events(Entries=[{**entry, "EventBusName": bus}])["FailedEntryCount"] == 0
+    assert events.describe_event_bus(Name=bus)["Name"] == bus
+    for refused, arguments, on in (
+        (events.put_events, {"Entries": [entry]}, "event-bus/default"),
+        (events.describe_rule, {"Name": "r"}, "rule/r"),
+        (client("cloudtrail", **session).get_trail, {"Name": "mine"}, "trail/mine"),
+    ):
+        code, message = refusal(refused, **arguments)
+        assert (code, f"{PLACE}:{on} because no identity-based policy" in message) == ("AccessDeniedException", True)
 
 
 def test_a_function_is_recorded_as_the_session_of_its_role(client, function, unique):

@@ -124,22 +124,23 @@ def _identity(call: ApiCall) -> dict[str, Any]:
         "accountId": ACCOUNT_ID,
         "accessKeyId": caller.access_key_id,
     }
+    began = caller.session_began and f"{datetime.fromtimestamp(caller.session_began, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    attributes = {"creationDate": began, "mfaAuthenticated": "false"}
     if caller.kind != "assumed-role":
-        return {"type": "IAMUser", **identity, "userName": caller.arn.rpartition("/")[2]}
-    role_name = caller.role_arn.rpartition("/")[2]
+        user = {"type": "IAMUser", **identity, "userName": caller.arn.rpartition("/")[2]}
+        return {**user, "sessionContext": {"attributes": attributes}} if began else user
     issuer = {
         "type": "Role",
         "principalId": caller.principal_id,
         "arn": caller.role_arn,
         "accountId": ACCOUNT_ID,
-        "userName": role_name,
+        "userName": caller.role_arn.rpartition("/")[2],
     }
-    session = {"sessionIssuer": issuer, "attributes": {"mfaAuthenticated": "false"}}
     return {
         "type": "AssumedRole",
         **identity,
         "principalId": f"{caller.principal_id}:{caller.session_name}",
-        "sessionContext": session,
+        "sessionContext": {"sessionIssuer": issuer, "attributes": attributes},
     }
 
 

@@ -141,11 +141,19 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             sns.publish_by_role(target_arn, message)
         elif service == "events":
             eventbridge.put_invocation_result(target_arn, message)
+        elif service == "s3":
+            bucket, _, key = target_arn.removeprefix("arn:aws:s3:::").partition("/")
+            if not await buckets.exists(bucket):
+                raise AwsError("NoSuchBucket", f"The bucket {bucket} does not exist.")
+            await put_object_as("lambda.amazonaws.com")(bucket, key, message.encode(), "application/json")
         else:
             raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
 
     async def send_to_dlq(target_arn: str, body: str, attributes: dict[str, Any]) -> None:
-        await sqs.send_to(target_arn, body, message_attributes=attributes)
+        if target_arn.startswith("arn:aws:sns:"):
+            sns.publish_by_role(target_arn, body, attributes=attributes)
+        else:
+            await sqs.send_to(target_arn, body, message_attributes=attributes)
 
     def put_object_as(service: str) -> Callable[..., Awaitable[None]]:
         """Return what puts objects for a service of AWS; the bucket tells of them as of every other."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -29,7 +30,11 @@ def got(client, arn):
     [
         ("http://127.0.0.1/123456789012/Failures", "ValidationException", "'destinationConfig.onFailure.destination'"),
         ("itself", "InvalidParameterValueException", "You can't specify the function as a destination for itself."),
-        ("arn:aws:s3:::somewhere", "InvalidParameterValueException", "local cloud"),
+        (
+            "arn:aws:s3:::somewhere",
+            "InvalidParameterValueException",
+            "permissions to call PutObject on arn:aws:s3:::some",
+        ),
         (
             "arn:aws:iam::123456789012:role/r",
             "InvalidParameterValueException",
@@ -140,6 +145,70 @@ def test_a_success_can_have_a_destination_too(client, function, queue, eventuall
         "done",
         {"statusCode": 200, "executedVersion": "$LATEST"},
     )
+
+
+def test_a_failure_can_be_kept_in_a_bucket(client, function, unique, eventually):
+    """The key says function and time: AWS docs, "Capturing records of Lambda asynchronous invocations"."""
+    bucket = unique("failures")
+    client("s3").create_bucket(Bucket=bucket)
+    target = function(
+        FAILING, (["s3:PutObject", "s3:ListBucket"], [f"arn:aws:s3:::{bucket}", f"arn:aws:s3:::{bucket}/*"])
+    )
+    destination = {"Destination": f"arn:aws:s3:::{bucket}"}
+    with pytest.raises(ClientError, match=r"The provided destination config DestinationConfig\(onSuccess=OnSuccess"):
+        client("lambda").put_function_event_invoke_config(
+            FunctionName=target, DestinationConfig={"OnSuccess": destination}
+        )
+    client("lambda").put_function_event_invoke_config(
+        FunctionName=target, MaximumRetryAttempts=0, DestinationConfig={"OnFailure": destination}
+    )
+
+    client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=b'{"n": 1}')
+
+    [found] = eventually(lambda: client("s3").list_objects_v2(Bucket=bucket).get("Contents"))
+    record = json.loads(client("s3").get_object(Bucket=bucket, Key=found["Key"])["Body"].read())
+    name = target.rpartition(":")[2]
+    assert re.fullmatch(
+        rf"aws/lambda/async/{name}/\d{{4}}/\d\d/\d\d/\d{{4}}-\d\d-\d\dT\d\d\.\d\d\.\d\d-[0-9a-f-]{{36}}", found["Key"]
+    )
+    assert (record["requestContext"]["condition"], record["requestPayload"]) == ("RetriesExhausted", {"n": 1})
+
+
+@pytest.mark.parametrize("kind", ["queue", "topic"])
+def test_a_dead_letter_holds_the_event_and_why_it_failed(client, function, queue, eventually, kind):
+    """RequestID, ErrorCode and ErrorMessage as LocalStack recorded them (TestLambdaDLQ::test_dead_letter_queue)."""
+    url, arn = queue()
+    dead_letters, action = arn, "sqs:SendMessage"
+    if kind == "topic":
+        dead_letters, action = client("sns").create_topic(Name=arn.rpartition(":")[2])["TopicArn"], "sns:Publish"
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:*",
+            "Resource": arn,
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        client("sqs").set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+        raw = {"RawMessageDelivery": "true"}
+        client("sns").subscribe(TopicArn=dead_letters, Protocol="sqs", Endpoint=arn, Attributes=raw)
+    target = function(FAILING, ([action], dead_letters), DeadLetterConfig={"TargetArn": dead_letters})
+    client("lambda").put_function_event_invoke_config(FunctionName=target, MaximumRetryAttempts=0)
+
+    sent = client("lambda").invoke(FunctionName=target, InvocationType="Event", Payload=b'{"n": 1}')
+
+    [message] = eventually(
+        lambda: (
+            client("sqs")
+            .receive_message(QueueUrl=url, WaitTimeSeconds=1, MessageAttributeNames=["All"])
+            .get("Messages")
+        )
+    )
+    assert json.loads(message["Body"]) == {"n": 1}
+    assert message["MessageAttributes"] == {
+        "RequestID": {"DataType": "String", "StringValue": sent["ResponseMetadata"]["RequestId"]},
+        "ErrorCode": {"DataType": "Number", "StringValue": "200"},
+        "ErrorMessage": {"DataType": "String", "StringValue": "no"},
+    }
 
 
 def test_a_dry_run_asks_for_permission_and_runs_nothing(client, function, eventually):

@@ -222,3 +222,34 @@ def test_a_function_is_pending_until_somebody_looks(client, unique):
         assert (error["Code"], error["Message"]) == ("ResourceConflictException", message)
     assert (looked_at["State"], looked_at["LastUpdateStatus"]) == ("Active", "Successful")
     assert call(client, name)["Payload"] == 1
+
+
+def test_the_caller_can_say_who_it_is(client, function):
+    """ClientContext: AWS docs, "Using the Lambda context object to retrieve Python function information"."""
+    arn = function(
+        "def lambda_handler(event, context):\n    c = context.client_context\n"
+        "    return [c.custom, c.env, c.client.app_title, c.client.app_version_code]\n"
+    )
+    given = {"custom": {"foo": "bär"}, "env": {"fizz": "buzz"}, "client": {"app_title": "shop"}}
+    encoded = base64.b64encode(json.dumps(given).encode()).decode()
+
+    answer = call(client, arn, ClientContext=encoded)
+    with pytest.raises(ClientError, match="Client context must be a valid Base64-encoded JSON object"):
+        call(client, arn, ClientContext="no base64")
+
+    assert answer["Payload"] == [{"foo": "bär"}, {"fizz": "buzz"}, "shop", None]
+
+
+@pytest.mark.parametrize("payload", [b"{", b"\xff\xfe{\x00}\x00", b"n\x87r", b"[" * 100_000, b"\x00"])
+def test_a_payload_that_is_no_json_is_refused(client, function, payload):
+    """LocalStack's recording TestLambdaErrors::test_lambda_invoke_payload_encoding_error, synchronous or not."""
+    arn = function("def lambda_handler(event, context):\n    return 1\n")
+
+    for kind in ("RequestResponse", "Event"):
+        with pytest.raises(ClientError) as refused:
+            client("lambda").invoke(FunctionName=arn, Payload=payload, InvocationType=kind)
+        error = refused.value.response["Error"]
+        assert error["Code"] == "InvalidRequestContentException"
+        assert error["Message"].startswith(
+            "Could not parse request body into json: Could not parse payload into json: "
+        )

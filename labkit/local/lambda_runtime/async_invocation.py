@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -135,6 +136,10 @@ class AsyncInvocations:
         self, function: Any, destination: str, event: Event, *, condition: str, result: Any
     ) -> None:
         await check_role(self._role_can, function.role, destination)
+        if destination.startswith("arn:aws:s3:::"):
+            now = datetime.fromtimestamp(self._clock.now(), UTC)
+            folder = f"aws/lambda/async/{function.name}/{now:%Y/%m/%d}"
+            destination = f"{destination}/{folder}/{now:%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
         await self._deliver(destination, json.dumps(self._record(event, condition, result)))
 
     async def _to_dlq(self, function: Any, event: Event, result: Any) -> None:
@@ -165,7 +170,7 @@ class AsyncInvocations:
             record["responseContext"] = {"statusCode": 200, "executedVersion": result.executed_version}
             if result.function_error:
                 record["responseContext"]["functionError"] = result.function_error
-            record["responsePayload"] = json.loads(result.payload)
+            record["responsePayload"] = _read(result.payload)
         return record
 
     def close(self) -> None:
@@ -187,8 +192,17 @@ def _qualified(arn: str) -> str:
     return arn if split(arn)[1] else f"{arn}:{LATEST}"
 
 
+def _read(payload: bytes) -> Any:
+    """Return what a function answered; a text where a runtime of its own made no JSON of it."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError):
+        return payload.decode("utf-8", "replace")
+
+
 def _dlq_attributes(event: Event, result: Any) -> dict[str, Any]:
-    message = json.loads(result.payload).get("errorMessage", "") if result is not None else "Event age exceeded"
+    answer = _read(result.payload) if result is not None else {"errorMessage": "Event age exceeded"}
+    message = answer.get("errorMessage", "") if isinstance(answer, dict) else answer
     return {
         "RequestID": {"DataType": "String", "StringValue": event.request_id},
         "ErrorCode": {"DataType": "Number", "StringValue": "200"},

@@ -22,8 +22,7 @@ DESTINATION = re.compile(
     r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:"
     r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
 )
-NOT_YET = {"s3": "a bucket"}
-VERBS = {"sqs": "SendMessage", "sns": "Publish", "lambda": "InvokeFunction", "events": "PutEvents"}
+VERBS = {"sqs": "SendMessage", "sns": "Publish", "lambda": "InvokeFunction", "s3": "PutObject", "events": "PutEvents"}
 
 RoleCan = Callable[[str, str, str], Awaitable[bool]]
 
@@ -72,16 +71,14 @@ class EventInvokeConfigs:
                 if not DESTINATION.fullmatch(destination):
                     member = f"destinationConfig.{side[0].lower()}{side[1:]}.destination"
                     raise violation(destination, member, f"satisfy regular expression pattern: {DESTINATION.pattern}")
-                self._check_service(function, destination, config or {})
+                self._check_service(function, destination, side, config or {})
                 await check_role(self._role_can, role, destination)
 
-    def _check_service(self, function: Function, destination: str, config: dict[str, Any]) -> None:
+    def _check_service(self, function: Function, destination: str, side: str, config: dict[str, Any]) -> None:
         service = destination.split(":")[2] if destination.startswith("arn:") else ""
         if destination.removesuffix(f":{LATEST}") == function.arn:
             raise invalid("You can't specify the function as a destination for itself.")
-        if service in NOT_YET:
-            raise invalid(f"The local cloud does not deliver to {NOT_YET[service]} yet.")
-        if service not in VERBS:
+        if service not in VERBS or (service == "s3" and side == "OnSuccess"):
             shown = [
                 f"{name[0].lower()}{name[1:]}={f'{name}(destination={target})' if target else 'null'}"
                 for name in ("OnSuccess", "OnFailure")
@@ -142,7 +139,7 @@ async def check_role(role_can: RoleCan, role: str, arn: str) -> None:
         AwsError: ``InvalidParameterValueException``.
     """
     service = arn.split(":")[2]
-    if not await role_can(role, f"{service}:{VERBS[service]}", arn):
+    if not await role_can(role, f"{service}:{VERBS[service]}", f"{arn}/any" if service == "s3" else arn):
         raise invalid(f"The function's execution role does not have permissions to call {VERBS[service]} on {arn}")
 
 

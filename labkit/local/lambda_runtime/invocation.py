@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import time
 import uuid
@@ -86,7 +87,8 @@ class Invocations:
                 f"(limit {LARGEST_REQUEST} bytes)",
                 413,
             )
-        result = await self.invoke(invoked, payload, request_id=call.request_id)
+        context = _client_context(call.params.get("ClientContext"))
+        result = await self.invoke(invoked, payload, request_id=call.request_id, client_context=context)
         answer: dict[str, Any] = {
             "StatusCode": 200, "ExecutedVersion": result.executed_version, "Payload": result.payload
         }  # fmt: skip
@@ -96,7 +98,7 @@ class Invocations:
             answer["LogResult"] = result.log_result
         return answer
 
-    async def invoke(self, arn: str, payload: bytes, *, request_id: str = "") -> InvokeResult:
+    async def invoke(self, arn: str, payload: bytes, *, request_id: str = "", client_context: str = "") -> InvokeResult:
         """Run a function once and wait for it; *arn* may name a version or an alias.
 
         Raises:
@@ -107,14 +109,16 @@ class Invocations:
         if function.state == "Pending":
             raise conflict(function)
         with self._concurrency.admitted(function if function.version == LATEST else self._functions.find(arn)):
-            return await self._run(function, arn, payload, request_id or str(uuid.uuid4()))
+            return await self._run(function, arn, payload, request_id or str(uuid.uuid4()), client_context)
 
-    async def _run(self, function: Function, arn: str, payload: bytes, request_id: str) -> InvokeResult:
+    async def _run(
+        self, function: Function, arn: str, payload: bytes, request_id: str, client_context: str
+    ) -> InvokeResult:
         key = function.version_arn
         environment = await self._environments.acquire(key, lambda: self._make(function))
         started, trace = time.time(), f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0"
         try:
-            invocation = Invocation(request_id, arn, payload, started + function.timeout, trace)
+            invocation = Invocation(request_id, arn, payload, started + function.timeout, trace, client_context)
             outcome = await environment.invoke(invocation, function.timeout)
         finally:
             self._environments.release(key, environment)
@@ -168,8 +172,21 @@ class Invocations:
 
 def _check_json(payload: bytes) -> None:
     try:
-        json.loads(payload)
-    except ValueError as error:
-        raise AwsError(
-            "InvalidRequestContentException", f"Could not parse request body into json: {error}", 400
-        ) from error
+        json.loads(payload.decode())
+    except (ValueError, RecursionError) as error:
+        text = f"Could not parse request body into json: Could not parse payload into json: {error}"
+        raise AwsError("InvalidRequestContentException", text, 400, Type="User") from error
+
+
+def _client_context(given: str | None) -> str:
+    """Return the client context of a call as JSON that a header can hold, ``""`` for none."""
+    if not given:
+        return ""
+    try:
+        context = json.loads(base64.b64decode(given, validate=True))
+    except (ValueError, RecursionError):
+        context = None
+    if not isinstance(context, dict):
+        text = "Client context must be a valid Base64-encoded JSON object."
+        raise AwsError("InvalidRequestContentException", text, 400, Type="User")
+    return json.dumps(context)

@@ -35,6 +35,7 @@ class Invocation:
     payload: bytes
     deadline: float
     trace_id: str
+    client_context: str = ""
     result: asyncio.Future[tuple[bytes, str] | None] = field(
         default_factory=lambda: asyncio.get_running_loop().create_future()
     )
@@ -91,17 +92,16 @@ class RuntimeApi:
         if connection is None or invocation is None:
             return
         self._asking, self._offered, self._running = None, None, invocation
-        connection.answer(
-            200,
-            invocation.payload,
-            {
-                "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
-                "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
-                "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
-                "Lambda-Runtime-Trace-Id": invocation.trace_id,
-                "Date": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
-            },
-        )
+        headers = {
+            "Lambda-Runtime-Aws-Request-Id": invocation.request_id,
+            "Lambda-Runtime-Deadline-Ms": str(int(invocation.deadline * 1000)),
+            "Lambda-Runtime-Invoked-Function-Arn": invocation.function_arn,
+            "Lambda-Runtime-Trace-Id": invocation.trace_id,
+            "Date": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime()),
+        }
+        if invocation.client_context:
+            headers["Lambda-Runtime-Client-Context"] = invocation.client_context
+        connection.answer(200, invocation.payload, headers)
         connection.flush()
 
     def post(self, path: str, body: bytes, error_type: str) -> tuple[int, bytes]:

@@ -123,7 +123,7 @@ def check_tags(tags: dict[str, str]) -> None:
 async def check_dead_letter(
     params: dict[str, Any], role: str, role_can: Callable[[str, str, str], Awaitable[bool]]
 ) -> None:
-    """Refuse a dead-letter queue that is none, or that the role may not send to.
+    """Refuse a dead-letter queue or topic that is none, or that the role may not send to.
 
     Raises:
         AwsError: ``InvalidParameterValueException``.
@@ -131,10 +131,12 @@ async def check_dead_letter(
     arn = (params.get("DeadLetterConfig") or {}).get("TargetArn")
     if not arn:
         return
-    if not str(arn).startswith("arn:aws:sqs:"):
-        raise invalid(f"A function's dead-letter queue is a queue in the local cloud; TargetArn was {arn!r}.")
-    if not await role_can(role, "sqs:SendMessage", arn):
-        raise invalid("The provided execution role does not have permissions to call SendMessage on SQS")
+    service = str(arn).split(":")[2] if str(arn).startswith("arn:") else ""
+    verb = {"sqs": "SendMessage", "sns": "Publish"}.get(service)
+    if verb is None:
+        raise invalid(f"The provided target is neither a queue nor a topic: {arn}")
+    if not await role_can(role, f"{service}:{verb}", arn):
+        raise invalid(f"The provided execution role does not have permissions to call {verb} on {service.upper()}")
 
 
 def _check_range(params: dict[str, Any], name: str, lowest: int, highest: int) -> None:

@@ -96,22 +96,41 @@ class Identity:
     cognito_identity_pool_id = None
 
 
+class Client:
+    """The app that calls."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        """Take what AWS's context knows of an app."""
+        for name in ("installation_id", "app_title", "app_version_name", "app_version_code", "app_package_name"):
+            setattr(self, name, given.get(name))
+
+
+class ClientContext:
+    """What the caller says of itself."""
+
+    def __init__(self, given: dict[str, Any]) -> None:
+        """Take the JSON of a call's ClientContext."""
+        self.custom, self.env = given.get("custom"), given.get("env")
+        self.client = Client(given["client"]) if given.get("client") else None
+
+
 class Context:
     """What a handler learns about its invocation."""
 
     current_request_id = ""
 
     def __init__(self, headers: dict[str, str]) -> None:
-        """Read the headers of the Runtime API."""
+        """Read the headers of the Runtime API; a handler may have emptied its environment."""
         self.aws_request_id = Context.current_request_id = headers["lambda-runtime-aws-request-id"]
         self.invoked_function_arn = headers["lambda-runtime-invoked-function-arn"]
-        self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
-        self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
-        self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
-        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.function_name = os.environ.get("AWS_LAMBDA_FUNCTION_NAME")
+        self.function_version = os.environ.get("AWS_LAMBDA_FUNCTION_VERSION")
+        self.memory_limit_in_mb = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
         self.identity = Identity()
-        self.client_context = None
+        client_context = headers.get("lambda-runtime-client-context")
+        self.client_context = ClientContext(json.loads(client_context)) if client_context else None
         self.tenant_id = None
         self._deadline_ms = int(headers["lambda-runtime-deadline-ms"])
 

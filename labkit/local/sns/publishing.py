@@ -79,13 +79,19 @@ class Publishing:
         answers = [{"Id": e["Id"], **self._accept(topic, e, size)} for e, size in zip(entries, sizes, strict=True)]
         return {"Successful": answers, "Failed": []}
 
-    def publish_for(self, topic_arn: str, text: str, subject: str | None = None) -> None:
+    def publish_for(
+        self, topic_arn: str, text: str, subject: str | None = None, *, attributes: dict[str, Any] | None = None
+    ) -> None:
         """Publish for a service or a role that may.
 
         Raises:
             AwsError: ``NotFound``, or what a FIFO topic says to a message without a group.
         """
-        self._accept(self._topics.find(topic_arn), {"Message": text, "Subject": subject}, len(text.encode()))
+        self._accept(
+            self._topics.find(topic_arn),
+            {"Message": text, "Subject": subject, "MessageAttributes": attributes},
+            len(text.encode()),
+        )
 
     def _accept(self, topic: dict[str, Any], given: dict[str, Any], size: int) -> dict[str, Any]:
         _check_fifo(topic, given)

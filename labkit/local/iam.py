@@ -198,7 +198,7 @@ def _by_resource(policy: Document | None, caller: Caller, action: str, resource:
 
 def _denied(call: ApiCall, action: str, resource: str, why: str) -> AwsError:
     """Return the refusal of a call."""
-    printed = action.lower() if call.service == "sqs" else action
+    printed = action.lower() if call.service == "sqs" else action.replace("sns:", "SNS:", 1)
     shown = f'"{resource}"' if call.service == "s3" else resource
     code = "AccessDenied" if call.service in SHORT_CODE else "AccessDeniedException"
     code = "AuthorizationError" if call.service == "sns" else code

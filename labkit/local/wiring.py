@@ -79,6 +79,7 @@ STREAM_WRITES = {
 POLICY_WRITES = {
     "s3": {"PutBucketPolicy", "DeleteBucketPolicy", "CreateBucket", "DeleteBucket"},
     "sqs": {"AddPermission", "RemovePermission", "SetQueueAttributes", "CreateQueue", "DeleteQueue"},
+    "sns": {"AddPermission", "RemovePermission", "SetTopicAttributes", "CreateTopic", "DeleteTopic"},
 }
 
 
@@ -110,11 +111,17 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         except AwsError:  # there is no such queue
             return None
 
+    async def topic_policy(topic_arn: str) -> dict[str, Any] | None:
+        try:
+            return sns.policy_of(topic_arn)
+        except AwsError:  # there is no such topic
+            return None
+
     iam = Iam(
         role=principals.role,
         permissions=principals.permissions,
         session=keys.narrowing,
-        resource_policies={"s3": bucket_policy, "sqs": queue_policy},
+        resource_policies={"s3": bucket_policy, "sqs": queue_policy, "sns": topic_policy},
         now=clock.now,
     )
     sts = Sts(

@@ -183,7 +183,38 @@ def test_a_topics_policy_can_deny_what_everybody_else_allows(client, topic):
     code, message = refused(client("sns").publish, TopicArn=topic, Message="m")
 
     assert code == "AuthorizationError"
-    assert message.endswith("with an explicit deny in a resource-based policy")
+    assert message.endswith(f"SNS:Publish on resource: {topic} with an explicit deny in a resource-based policy")
+
+
+PUBLISHING = """
+import boto3
+sns = boto3.client("sns")
+def lambda_handler(event, context):
+    return sns.publish(TopicArn=event["topic"], Message="m")["MessageId"]
+"""
+
+
+def test_a_role_publishes_where_its_own_or_the_topics_policy_lets_it(client, topic, function):
+    """Within an account one of the two is enough; the owner's default statement is not meant for roles."""
+    arn = function(PUBLISHING)
+    role = client("lambda").get_function_configuration(FunctionName=arn)["Role"]
+
+    def answer():
+        return json.loads(
+            client("lambda").invoke(FunctionName=arn, Payload=json.dumps({"topic": topic}))["Payload"].read()
+        )
+
+    closed = answer()
+    statement = {"Effect": "Allow", "Principal": {"AWS": role}, "Action": "SNS:Publish", "Resource": topic}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    client("sns").set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    opened_up = answer()
+
+    assert closed["errorType"] == "AuthorizationErrorException"
+    assert closed["errorMessage"].endswith(
+        f"SNS:Publish on resource: {topic} because no identity-based policy allows the SNS:Publish action"
+    )
+    assert len(opened_up) == 36
 
 
 def test_tags_are_added_changed_and_removed(client, topic):

@@ -14,7 +14,7 @@ from labkit.local.clock import Clock
 from labkit.local.picture import Arrow, Part, Picture
 from labkit.local.policy import allows_principal
 from labkit.local.sns.delivery import Delivery
-from labkit.local.sns.publishing import Publishing, check_allowed
+from labkit.local.sns.publishing import Publishing
 from labkit.local.sns.subscription_pages import SubscriptionPages
 from labkit.local.sns.subscriptions import Subscriptions
 from labkit.local.sns.topic_attributes import read_policy
@@ -48,7 +48,7 @@ class Sns:
             measure=measure,
             emit=emit,
         )
-        self._subscriptions = Subscriptions(topic=self._topic_to_subscribe, ask=self._delivery.ask, clock=clock)
+        self._subscriptions = Subscriptions(topic=self._topic_of, ask=self._delivery.ask, clock=clock)
         self._topics = Topics(subscriptions=self._subscriptions.count, topic_deleted=self._subscriptions.forget_topic)
         self._publishing = Publishing(
             topics=self._topics,
@@ -65,10 +65,8 @@ class Sns:
         """The operations of the API."""
         return {**self._topics.operations, **self._publishing.operations, **self._subscriptions.operations}
 
-    def _topic_to_subscribe(self, call: ApiCall) -> dict[str, Any]:
-        topic = self._topics.of(call)
-        check_allowed(call, topic, call.operation)
-        return topic
+    def _topic_of(self, call: ApiCall) -> dict[str, Any]:
+        return self._topics.of(call)
 
     def description(self) -> dict[str, int]:
         """Count the topics, the confirmed and the pending subscriptions, for the health page."""

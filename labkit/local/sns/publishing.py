@@ -1,4 +1,4 @@
-"""Publishing: what a message must be, whom the topic's policy forbids it, which subscriptions get it.
+"""Publishing: what a message must be, and which subscriptions get it.
 
 https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
 https://docs.aws.amazon.com/sns/latest/dg/sns-fifo-topics.html
@@ -12,15 +12,14 @@ import uuid
 from collections.abc import Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
-from labkit.local.policy import allows_principal
 from labkit.local.sns.delivery import Delivery
 from labkit.local.sns.filter_policy import ATTRIBUTES, filtered_out
 from labkit.local.sns.message_attributes import LARGEST, bodies, check_message
 from labkit.local.sns.notification import Message
 from labkit.local.sns.subscriptions import Subscriptions
-from labkit.local.sns.topic_attributes import invalid, read_policy
+from labkit.local.sns.topic_attributes import invalid
 from labkit.local.sns.topics import Topics
 
 ENTRY_ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -59,7 +58,6 @@ class Publishing:
             raise invalid("TargetArn Reason: No endpoint found for the target arn specified")
         parameter = "TargetArn" if params.get("TargetArn") and not params.get("TopicArn") else "TopicArn"
         topic = self._topics.of(call, parameter)
-        check_allowed(call, topic, "Publish")
         size = check_message(params)
         if size > LARGEST:
             raise invalid("Message too long")
@@ -68,7 +66,6 @@ class Publishing:
     def publish_batch(self, call: ApiCall) -> dict[str, Any]:
         """Publish up to ten messages; what is wrong with one refuses them all, as on AWS."""
         topic, entries = self._topics.of(call), call.params.get("PublishBatchRequestEntries") or []
-        check_allowed(call, topic, "Publish")
         _check_batch([str(entry.get("Id") or "") for entry in entries])
         sizes = [check_message(entry) for entry in entries]
         if sum(sizes) > LARGEST:
@@ -150,24 +147,6 @@ class Publishing:
     def _next_number(topic: dict[str, Any]) -> str:
         topic["sequence"] = topic.get("sequence", -1) + 1
         return str(FIRST_SEQUENCE_NUMBER + topic["sequence"])
-
-
-def check_allowed(call: ApiCall, topic: dict[str, Any], action: str) -> None:
-    """Refuse what the topic's policy denies; what it does not say, the caller's own policies have decided.
-
-    Raises:
-        AwsError: ``AuthorizationError``.
-    """
-    decision = allows_principal(
-        read_policy(topic["attributes"]["Policy"]),
-        principal={"AWS": call.caller.role_arn or call.caller.arn},
-        action=f"sns:{action}",
-        resource=topic["arn"],
-        context={"aws:PrincipalAccount": ACCOUNT_ID},
-    )
-    if decision == "explicit-deny":
-        text = f"User: {call.caller.arn} is not authorized to perform: SNS:{action} on resource: {topic['arn']}"
-        raise AwsError("AuthorizationError", f"{text} with an explicit deny in a resource-based policy", 403)
 
 
 def _check_fifo(topic: dict[str, Any], given: dict[str, Any]) -> None:

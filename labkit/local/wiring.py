@@ -210,6 +210,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         trusts=iam.trusts,
         identify=identify,
         caller_can=iam.caller_can,
+        send_to_queue=sqs.send_to,
         put_log_events=logs.put_log_events,
         emit=events.emit,
         now=clock.now,

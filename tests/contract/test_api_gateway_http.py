@@ -165,15 +165,20 @@ def test_a_server_that_cannot_answer_is_5xx(
     assert (answer[0], json.loads(answer[1])) == answered
 
 
-def test_integrations_that_need_templates_are_refused(api: Api):
+def test_integrations_that_nothing_would_run_are_refused(api: Api):
     """Rather than let every request fail."""
     resource = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
     api.gateway.put_method(**resource, authorizationType="NONE")
 
-    for kind in ("AWS", "HTTP"):
+    role = "arn:aws:iam::123456789012:role/r"
+    for kind, uri in (("HTTP", "http://example.com"), ("AWS", "arn:aws:apigateway:us-east-1:dynamodb:action/PutItem")):
         code, message, status = error_of(
-            lambda kind=kind: api.gateway.put_integration(
-                **resource, type=kind, integrationHttpMethod="GET", uri="http://example.com"
+            lambda kind=kind, uri=uri: api.gateway.put_integration(
+                **resource,
+                type=kind,
+                integrationHttpMethod="GET",
+                uri=uri,
+                credentials="arn:aws:iam::123456789012:role/r",
             )
         )
-        assert (code, status, kind in message) == ("NotImplemented", 501, True)
+        assert (code, status, uri in message) == ("NotImplemented", 501, True)

@@ -85,12 +85,15 @@ class World:
         def identify(request: HttpRequest, service: str) -> tuple[Caller, str, str]:
             raise AwsError("MissingAuthenticationTokenException", "Missing Authentication Token", 403)
 
+        async def send_to_queue(queue_arn: str, body: str, **options: Any) -> str:
+            return "m1"
+
         async def put_log_events(region: str, group: str, stream: str, events: list[tuple[int, str]]) -> None:
             pass
 
         gateway = ApiGateway(
             picture=picture, live=live, invoke=invoke, permits=permits, role_can=role_can, trusts=trusts,
-            identify=identify, caller_can=role_can,
+            identify=identify, caller_can=role_can, send_to_queue=send_to_queue,
             put_log_events=put_log_events, emit=lambda *_, **__: None, now=lambda: self.now,
         )  # fmt: skip
         asyncio.run(gateway.deployed("a1", "d1", "us-east-1"))
@@ -383,7 +386,7 @@ def test_mock_answers_by_selection_pattern_with_headers_and_a_body():
     found = call(world, query="status=200&who=me", body=b"#if $context.stage", X_Who="them")
 
     assert (gone.status, gone.body) == (404, b"gone")
-    assert (found.status, found.body, found.headers["X-From"]) == (200, b"prod me #if $context.stage", "them")
+    assert (found.status, found.body, found.headers["X-From"]) == (200, b"prod me {}", "them")
     assert "X-Undeclared" not in found.headers
 
 

@@ -78,5 +78,6 @@ def _read(body: bytes | str, base_path: str) -> tuple[dict[str, Any], list[str]]
             raise import_failed(f"Unable to create authorizer '{name}': {error}") from None
     for method in definition["methods"]:
         supported_authorization(method.get("authorizationType", "NONE"))
-        supported_integration((method.get("integration") or {}).get("type", ""))
+        integration = method.get("integration") or {}
+        supported_integration(integration.get("type", ""), integration.get("uri") or "")
     return definition, document.warnings

@@ -114,13 +114,17 @@ class LambdaIntegration:
         request.log.append(f"Sending request to {function_arn}")
         return await self._invoke_in_time(function_arn, payload, milliseconds)
 
+    async def may_use(self, role_arn: str, action: str, resource: str) -> bool:
+        """Whether API Gateway may wear a role, and the role may do something."""
+        return await self._trusts(role_arn, "apigateway.amazonaws.com") and await self._role_can(
+            role_arn, action, resource
+        )
+
     async def _check_permission(
         self, request: MethodRequest, credentials: str | None, function_arn: str, arrow: str
     ) -> None:
         if role_arn := substitute(credentials or "", request):
-            if await self._trusts(role_arn, "apigateway.amazonaws.com") and await self._role_can(
-                role_arn, "lambda:InvokeFunction", function_arn
-            ):
+            if await self.may_use(role_arn, "lambda:InvokeFunction", function_arn):
                 return
             raise internal_server_error(
                 f"{FAILED}API Gateway does not have permission to assume the provided role {role_arn}, "

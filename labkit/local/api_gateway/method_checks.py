@@ -156,13 +156,14 @@ def method_patch(params: Params, setup: Setup) -> None:
             _known_models([value], setup)
 
 
-def supported_integration(kind: str) -> None:
-    """Name the integration types that the local cloud does not have, rather than let every request fail."""
-    if kind in ("AWS", "HTTP"):
+def supported_integration(kind: str, uri: str) -> None:
+    """Name the integrations that the local cloud does not have, rather than let every request fail."""
+    service = re.match(r"arn:[\w-]+:apigateway:[\w-]+:(?P<name>[\w.-]+):", uri)
+    if kind == "HTTP" or (kind == "AWS" and service is not None and service["name"] not in ("lambda", "sqs")):
         raise AwsError(
             "NotImplemented",
-            f"The local cloud does not implement integrations of the type {kind}, whose mapping templates are programs "
-            "in the Velocity Template Language; it has AWS_PROXY, HTTP_PROXY and MOCK.",
+            f"The local cloud does not implement integrations of the type {kind} with {uri}; it has AWS_PROXY, "
+            "HTTP_PROXY, MOCK, and AWS with Lambda and SQS.",
             501,
         )
 
@@ -177,7 +178,7 @@ def integration(params: Params, setup: Setup) -> None:
             f"1 validation error detected: Value '{kind}' at 'putIntegrationInput.type' failed to satisfy constraint: "
             f"Member must satisfy enum value set: [{', '.join(INTEGRATION_TYPES)}]",
         )
-    supported_integration(kind)
+    supported_integration(kind, uri)
     if kind == "AWS_PROXY" and ARN_WITH_PATH.match(uri) and not (FUNCTION_URI.fullmatch(uri) or "$" in uri):
         raise bad_request(
             "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."

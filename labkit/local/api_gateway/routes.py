@@ -17,6 +17,7 @@ from urllib.parse import unquote
 from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
 from labkit.local.api_gateway import execution_log
 from labkit.local.api_gateway.authorizers import Authorizers
+from labkit.local.api_gateway.aws_integration import AwsIntegration
 from labkit.local.api_gateway.gateway_responses import (
     GatewayError,
     gateway_response,
@@ -43,6 +44,7 @@ class ApiGateway:
             ``disableExecuteApiEndpoint``), or ``None`` for an API that does not exist.
         invoke: Invokes a function, see :class:`LambdaIntegration`; so do *permits*, *role_can* and *trusts*.
         identify: Tells who signed a request, see :class:`IamAuthorization`; *caller_can* what they may do.
+        send_to_queue: Sends a message for an AWS integration, see :class:`AwsIntegration`.
         put_log_events: ``await put_log_events(region, group, stream, events)``, for execution logs.
         emit: Tells of each request and why it failed.
         now: Epoch seconds.
@@ -59,6 +61,7 @@ class ApiGateway:
         trusts: Callable[[str, str], Awaitable[bool]],
         identify: Identify,
         caller_can: CallerCan,
+        send_to_queue: Callable[..., Awaitable[str]],
         put_log_events: Callable[[str, str, str, list[tuple[int, str]]], Awaitable[None]],
         emit: Callable[..., None],
         now: Callable[[], float],
@@ -67,6 +70,7 @@ class ApiGateway:
         self._picture = picture
         self._live = live
         self._lambda = LambdaIntegration(invoke=invoke, permits=permits, role_can=role_can, trusts=trusts)
+        self._aws = AwsIntegration(functions=self._lambda, send_to_queue=send_to_queue, may_use=self._lambda.may_use)
         self._iam = IamAuthorization(identify=identify, caller_can=caller_can)
         self._authorizers = Authorizers(functions=self._lambda, now=now)
         self._put_log_events = put_log_events
@@ -171,6 +175,8 @@ class ApiGateway:
                 response = await self._lambda.answer(request, integration)
                 response.headers["X-Amzn-Trace-Id"] = request.trace_id
                 return response
+            case "AWS":
+                return await self._aws.answer(request, integration)
             case "HTTP_PROXY":
                 response = await answer_http_proxy(request, integration)
                 response.headers["X-Amzn-Trace-Id"] = request.trace_id

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 ACCOUNT_ID = "123456789012"
+READS = (
+    "Get", "List", "Describe", "Head", "Query", "Scan", "BatchGet", "TransactGet", "Filter", "Lookup", "Simulate",
+    "Test", "Select", "Search",
+)  # fmt: skip
 
 CallerKind = Literal["administrator", "user", "assumed-role", "service", "anonymous"]
 
@@ -117,6 +122,12 @@ class ApiCall:
     request_id: str
     http: HttpRequest
     protocol: str = "json"
+
+
+@functools.cache
+def is_read(operation: str) -> bool:
+    """Whether an operation changes nothing, as its name says."""
+    return operation.startswith(READS)
 
 
 class AwsError(Exception):

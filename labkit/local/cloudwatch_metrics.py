@@ -74,8 +74,9 @@ class Metrics:
     when somebody reads.
     """
 
-    def __init__(self, *, now: Callable[[], float]) -> None:
-        self._now = now
+    def __init__(self, *, now: Callable[[], float], note: Callable[..., None] = lambda *change: None) -> None:
+        self._now, self._note = now, note
+        self._unnoted: list[tuple[str, str, int, float]] = []
         self._series: dict[tuple[str, str], dict[int, Values]] = {}
         self._latest: dict[tuple[str, str], float] = {}
         self._sampling: asyncio.Task[None] | None = None
@@ -84,6 +85,11 @@ class Metrics:
     def add(self, resource: str, name: str, value: float = 1.0) -> None:
         """Count one measurement of a resource (its ARN). Called on every message and invocation: keep it short."""
         minute = int(self._now()) // 60
+        self._unnoted.append((resource, name, minute, value))
+        self._count(resource, name, minute, value, 1)
+        self._latest[resource, name] = value
+
+    def _count(self, resource: str, name: str, minute: int, value: float, times: int) -> None:
         series = self._series.get((resource, name))
         if series is None:
             series = self._series[resource, name] = {}
@@ -94,8 +100,7 @@ class Metrics:
                 del series[next(iter(series))]
         if len(values) >= MOST_VALUES and value not in values:
             value = float(f"{value:.2g}")  # thousands of durations a minute: two digits are enough then
-        values[value] = values.get(value, 0) + 1
-        self._latest[resource, name] = value
+        values[value] = values.get(value, 0) + times
 
     def total(self, resource: str, name: str) -> float:
         """Return the sum of all that is kept of a metric."""
@@ -178,19 +183,31 @@ class Metrics:
             arns = [arn for arn, name in self._series if name == metric.name and arn.startswith(prefix)]
         return [self._series[arn, metric.name] for arn in arns if (arn, metric.name) in self._series]
 
-    def snapshot(self) -> list[dict[str, Any]]:
-        """Return everything as plain data."""
-        return [
-            {
-                "resource": resource,
-                "name": name,
-                "minutes": [[minute, [[v, n] for v, n in values.items()]] for minute, values in series.items()],
-            }
-            for (resource, name), series in self._series.items()
-        ]
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything as plain data: how often each value came, per resource, metric and minute."""
+        self._unnoted.clear()
+        return {
+            "measured": [
+                [resource, name, minute, value, times]
+                for (resource, name), series in self._series.items()
+                for minute, values in series.items()
+                for value, times in values.items()
+            ]
+        }
 
-    def restore(self, state: list[dict[str, Any]]) -> None:
+    def settings(self) -> dict[str, Any]:
+        """Return nothing; note what was measured since the last time."""
+        if self._unnoted:
+            measured, self._unnoted = self._unnoted, []
+            self._note([[*one, 1] for one in measured])
+        return {}
+
+    @staticmethod
+    def replay(state: dict[str, Any], measured: list[list[Any]]) -> None:
+        """Add to a snapshot what was noted."""
+        state["measured"] += measured
+
+    def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""
-        for kept in state:
-            minutes = {int(minute): {float(v): int(n) for v, n in values} for minute, values in kept["minutes"]}
-            self._series[kept["resource"], kept["name"]] = minutes
+        for resource, name, minute, value, times in state["measured"]:
+            self._count(str(resource), str(name), int(minute), float(value), int(times))

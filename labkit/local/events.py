@@ -26,10 +26,12 @@ class Events:
         self._recent: deque[str] = deque(maxlen=backlog)
         self._backlog = backlog
         self._unwritten: list[str] = []
+        self.count = 0
 
     def emit(self, kind: str, **fields: Any) -> None:
         """Tell of something that happened: *kind* such as ``"api"``, and fields that JSON can hold."""
         now = time.time()
+        self.count += 1
         self._write(f"{datetime.fromtimestamp(now, UTC):%H:%M:%S}.{int(now * 1000) % 1000:03d} {_line(kind, fields)}")
         if self._watchers:
             event = {"kind": kind, "at": now, **fields}

@@ -53,6 +53,7 @@ class Gateway:
         identify: Callable[[HttpRequest, str], Awaitable[tuple[Caller, str, str]]],
         authorise: Callable[[ApiCall], Awaitable[None]],
         observers: list[Observer],
+        kept: Callable[[], Awaitable[None]],
         emit: Callable[..., None],
     ) -> None:
         self._owners = owners
@@ -63,6 +64,7 @@ class Gateway:
         self._identify = identify
         self._authorise = authorise
         self._observers = observers
+        self._kept = kept
         self._emit = emit
 
     async def handle(self, http: HttpRequest) -> HttpResponse:
@@ -88,6 +90,10 @@ class Gateway:
             if error is None and response.status >= 400:
                 error = parse_error(call, response)
             self._tell(call, result, error, response.status, started)
+            try:
+                await self._kept()
+            except AwsError as unkept:
+                response = serialise(call, unkept)
         else:
             self._emit("refused", path=http.path, status=response.status, error=error.code if error else "")
         return response

@@ -68,6 +68,11 @@ from labkit.local.sqs.api import Sqs
 from labkit.local.sts import Sts
 
 LOG_READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
+TOUCHED_BY = {
+    "sts": ["iam"], "iam": ["iam"], "sqs": ["sqs"], "lambda": ["lambda", "event_source_mapping"], "sns": ["sns"],
+    "events": ["eventbridge"], "apigateway": ["api_gateway"], "cloudtrail": ["cloudtrail"], "s3": ["s3_notifications"],
+    "logs": ["log_subscription_filters"],
+}  # fmt: skip
 STREAM_WRITES = {
     "dynamodb": {
         "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement",
@@ -87,10 +92,13 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     """Connect the parts of the local cloud."""
     sys.setswitchinterval(0.001)  # the event loop must not wait 5 ms for moto's thread
     clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
-    buckets, principals, logs, streams = Buckets(moto), Principals(moto), Logs(moto), Streams(moto)
+    buckets, principals, streams = Buckets(moto), Principals(moto), Streams(moto)
     rest_apis, kinesis = RestApis(moto), KinesisStreams(moto)
     journal = JournalFile(settings.journal, {"moto": moto_version()}) if settings.journal else None
-    durability = Durability(journal, moto=MotoState(moto), emit=events.emit)
+    durability = Durability(
+        journal, moto=MotoState(moto), touched_by=TOUCHED_BY, activity=lambda: events.count, emit=events.emit
+    )
+    logs = Logs(moto, grown=durability.log_grown)
 
     bucket_access = BucketAccess(moto)
     mails = Mails(settings.state_dir / "mail", settings.smtp)
@@ -132,8 +140,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         policy=principals.managed_policy,
         now=clock.now,
     )
-    metrics = Metrics(now=clock.now)
-    sqs = Sqs(clock=clock, measure=metrics.add)
+    metrics = Metrics(now=clock.now, note=durability.noting("cloudwatch_metrics"))
+    sqs = Sqs(clock=clock, measure=metrics.add, note=durability.noting("sqs"))
     metrics.gauges = sqs.gauges
     cloudwatch = CloudWatch(metrics, serialise=serialise, parse=parse_answer)
 
@@ -146,8 +154,10 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             functions.invoke_event(target_arn, message.encode(), source="destination")
         elif service == "sns":
             sns.publish_by_role(target_arn, message)
+            durability.touch("sns")
         elif service == "events":
             eventbridge.put_invocation_result(target_arn, message)
+            durability.touch("eventbridge")
         elif service == "s3":
             bucket, _, key = target_arn.removeprefix("arn:aws:s3:::").partition("/")
             if not await buckets.exists(bucket):
@@ -167,6 +177,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
 
         async def put_object(bucket: str, key: str, body: bytes, content_type: str) -> None:
             await buckets.put_object(bucket, key, body, content_type)
+            await durability.object_stored(bucket, key)
             await notifications.written_by_service(bucket, key, service)
 
         return put_object
@@ -186,6 +197,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         concurrency=settings.concurrency,
         measure=metrics.add,
         emit=events.emit,
+        note=durability.noting("lambda"),
     )
     mappings = EventSourceMappings(
         queues=sqs,
@@ -199,6 +211,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         most_batches=settings.max_environments,
         clock=clock,
         emit=events.emit,
+        note=durability.noting("event_source_mapping"),
     )
     identify = identifier(ready=keys.ready, secret_of=keys.secret_of, caller_of=keys.caller_of, now=clock.now)
     api_gateway = ApiGateway(
@@ -256,8 +269,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     logs.written = log_filters.written
 
+    publish = durability.touching("sns", sns.publish_from_service)
     targets = Targets(
-        publish=sns.publish_from_service,
+        publish=publish,
         queue_policy=sqs.policy_of,
         send_to_queue=sqs.send_to,
         permits=functions.permits,
@@ -273,14 +287,16 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         measure=metrics.add,
         emit=events.emit,
     )
+    put_service_event = durability.touching("eventbridge", eventbridge.put_service_event)
     cloudtrail = CloudTrail(
         bucket_exists=buckets.exists,
         bucket_policy=buckets.policy,
         put_object=put_object_as("cloudtrail.amazonaws.com"),
-        put_service_event=eventbridge.put_service_event,
+        put_service_event=put_service_event,
         check=check_types,
         clock=clock,
         emit=events.emit,
+        note=durability.noting("cloudtrail"),
     )
     notifications = Notifications(
         region_of=buckets.region,
@@ -291,10 +307,10 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             queue_policy=sqs.policy_of,
             send_to_queue=sqs.send_to,
             topic_policy=sns.policy_of,
-            publish=sns.publish_from_service,
+            publish=publish,
             permits=functions.permits,
             invoke_event=functions.invoke_event,
-            put_event=eventbridge.put_service_event,
+            put_event=put_service_event,
         ),
         now=clock.now,
         emit=events.emit,
@@ -399,7 +415,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         },
         identify=identify,
         authorise=authorise,
-        observers=[after, cloudtrail.record, live_map.observe],
+        observers=[after, cloudtrail.record, durability.call_made, live_map.observe],
+        kept=durability.kept,
         emit=events.emit,
     )
 

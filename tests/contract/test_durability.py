@@ -105,7 +105,7 @@ def inbox(cloud):
         return json.load(answer)
 
 
-CLEAN = ["SIGTERM", "labkit down"]
+CLEAN = ["SIGTERM", "kill -9"]
 
 
 @pytest.mark.parametrize("how", CLEAN)

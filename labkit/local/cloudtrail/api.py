@@ -31,8 +31,9 @@ class CloudTrail:
         check: Callable[[ApiCall], None],
         clock: Clock,
         emit: Callable[..., None],
+        note: Callable[..., None] = lambda *change: None,
     ) -> None:
-        self._check, self._clock, self._history = check, clock, EventHistory()
+        self._check, self._clock, self._note, self._history = check, clock, note, EventHistory()
         self._trails = Trails(bucket_exists=bucket_exists, bucket_policy=bucket_policy, now=clock.now)
         self._delivery = Delivery(
             trail=self._trails.all.get,
@@ -41,6 +42,7 @@ class CloudTrail:
             put_service_event=put_service_event,
             clock=clock,
             emit=emit,
+            note=note,
         )
 
     def description(self) -> dict[str, int]:
@@ -87,6 +89,8 @@ class CloudTrail:
             self._delivery.to_log_file(arn, record)
         if trails:
             self._delivery.to_rules(record)
+        if management or trails:
+            self._note("recorded", record, management, trails)
 
     def delete_trail(self, call: ApiCall) -> None:
         """Delete a trail, and the records that were to be written into its next file."""
@@ -99,6 +103,26 @@ class CloudTrail:
             "trails": deepcopy(self._trails.all),
             **self._delivery.snapshot(),
         }
+
+    def settings(self) -> dict[str, Any]:
+        """Return the trails alone; of the records each change is noted."""
+        return {"trails": deepcopy(self._trails.all)}
+
+    @staticmethod
+    def replay(state: dict[str, Any], kind: str, what: Any, *more: Any) -> None:
+        """Do to a snapshot what was noted: a record came, went to the rules, or went into a trail's file."""
+        if kind == "recorded":
+            management, trails = more
+            state["history"] += [what] if management else []
+            for arn in trails:
+                state["unwritten"].setdefault(arn, []).append(what)
+            state["unsent"] += [what] if trails else []
+        elif kind == "sent":
+            state["unsent"] = [record for record in state["unsent"] if record["eventID"] != what]
+        else:
+            [count] = more
+            if what in state["unwritten"]:
+                state["unwritten"][what] = state["unwritten"][what][count:]
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""

@@ -33,7 +33,9 @@ class Delivery:
         put_service_event: Callable[[dict[str, Any]], Awaitable[None]],
         clock: Clock,
         emit: Callable[..., None],
+        note: Callable[..., None],
     ) -> None:
+        self._note = note
         self._trail, self._why_not = trail, why_not
         self._put_object, self._put_service_event = put_object, put_service_event
         self._clock, self._emit = clock, emit
@@ -68,12 +70,16 @@ class Delivery:
             }
         )
         del self.unsent[record["eventID"]]
+        self._note("sent", record["eventID"])
 
     async def _write_log_file(self, arn: str) -> None:
         await asyncio.sleep(self._clock.scaled(LOG_FILE_SECONDS))
         records, trail = self.unwritten.pop(arn, []), self._trail(arn)
-        if trail is None or not records:
-            return
+        if trail is not None and records:
+            await self._put_log_file(trail, records)
+        self._note("written", arn, len(records))
+
+    async def _put_log_file(self, trail: dict[str, Any], records: list[dict[str, Any]]) -> None:
         now, region = datetime.fromtimestamp(self._clock.now(), UTC), records[0]["awsRegion"]
         prefix = f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
         unique = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))

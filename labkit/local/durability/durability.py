@@ -7,18 +7,29 @@ visit (:meth:`Durability.note`), and what calls changed of moto's state. See doc
 
 from __future__ import annotations
 
-import gc
-import hashlib
-import io
-import pickle
+import asyncio
+import functools
+import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from labkit.local.durability.journal_file import JournalFile, Unreadable
+from labkit.local.api_call import ApiCall, AwsError, is_read
+from labkit.local.durability.journal_file import JournalFile
+from labkit.local.durability.reading import Reading, read
+from labkit.local.durability.records import Record, Writer, packed
 
-LARGE = 2**16
-Record = tuple[Any, ...]
+SWEEP_SECONDS = 1.0
+SMALL = 4 * 2**20
+LARGE = 64 * 2**20
+TOO_LARGE = 512 * 2**20
+NOTED = {
+    "sqs": {
+        "SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch",
+        "ChangeMessageVisibility", "ChangeMessageVisibilityBatch",
+    },
+    "lambda": {"Invoke", "InvokeAsync"},
+}  # fmt: skip
 
 
 class Durability:
@@ -27,118 +38,253 @@ class Durability:
     A feature has ``snapshot()`` and ``restore(state)``. One of which parts change with every visit also has
     ``settings()``, a snapshot without these parts, and ``replay(state, *change)``, which does to a snapshot what a
     change did to the feature.
+
+    Args:
+        file: The journal.
+        moto: What is said of moto's state, see ``moto_app.state``.
+        touched_by: The features that calls of a service may change.
+        activity: A number that grows with whatever happens in the local cloud.
+        emit: Tells when something cannot be kept.
     """
 
-    def __init__(self, file: JournalFile | None, *, moto: Any, emit: Callable[..., None]) -> None:
-        self._file, self._moto, self._emit = file, moto, emit
+    def __init__(
+        self,
+        file: JournalFile | None,
+        *,
+        moto: Any,
+        touched_by: Mapping[str, Iterable[str]],
+        activity: Callable[[], int],
+        emit: Callable[..., None],
+    ) -> None:
+        self._file, self._moto, self._activity, self._emit = file, moto, activity, emit
+        self._touched_by = touched_by
         self.features: Mapping[str, Any] = {}
         self.state_id = uuid.uuid4().hex
-        self._large: dict[str, bytes] = {}
+        self._writer = Writer()
+        self._touched: set[str] = set()
+        self._unwritten: list[bytes] = []
+        self._lock = asyncio.Lock()
+        self._flushing: asyncio.Handle | None = None
+        self._sweeping: asyncio.Task[None] | None = None
+        self._snapshot_size = 0
+        self._closed = False
 
-    # --- Reading ------------------------------------------------------------------------------------------------------
+    # --- The start ----------------------------------------------------------------------------------------------------
 
     async def restore(self) -> bool:
-        """Go on from what the journal holds; return whether it holds anything.
+        """Go on from what the journal holds, and begin to write; return whether it held anything.
 
         Raises:
             Unreadable: It is damaged, or of another format, or a part of the local cloud cannot go on from it.
         """
         if self._file is None:
             return False
-        gc.disable()  # it would look again and again at a hundred thousand new objects, none of which is garbage
-        try:
-            records = [pickle.loads(record) for record in self._file.read()]  # noqa: S301  see journal_file
-            if not records:
-                return False
-            await self._go_on(records)
-        except Unreadable:
-            raise
-        except Exception as error:  # what cannot be unpickled or restored raises whatever it likes
-            raise Unreadable(f"the local cloud cannot go on from it ({type(error).__name__}: {error})") from error
-        finally:
-            gc.enable()
-        gc.freeze()
-        return True
+        found = await read(self._file, self._go_on)
+        if found is None or found.tail_size > max(SMALL, found.snapshot_size):
+            await self.compact()
+        else:
+            self._snapshot_size = found.snapshot_size
+        self._sweeping = asyncio.create_task(self._sweep())
+        return found is not None
 
-    async def _go_on(self, records: list[Record]) -> None:
-        state: dict[str, Any] = {}
-        of_moto: list[Record] = []
-        for kind, *rest in records:
-            if kind == "began":
-                [self.state_id] = rest
-            elif kind == "large":
-                self._large[rest[0]] = rest[1]
-            elif kind == "feature":
-                state[rest[0]] = _Unpickler(rest[1], self._large).load()
-            else:
-                of_moto.append((kind, *rest))
-        await self._moto.restore(of_moto)
+    async def _go_on(self, reading: Reading) -> None:
+        states = reading.states(self.features)
+        self.state_id, self._writer.large = reading.state_id, reading.large
+        await self._moto.restore(reading.of_moto)
         for name, feature in self.features.items():
-            if name in state:
-                feature.restore(state[name])
+            if name in states:
+                feature.restore(states[name])
+
+    # --- What changes -------------------------------------------------------------------------------------------------
+
+    def note(self, feature: str, *change: Any) -> None:
+        """Write down one change of a feature soon, and in any case before the next answer leaves.
+
+        What was touched before is written before it: a message is on its new queue before it is off the old one.
+        ``"settings"`` stands for a change of these.
+        """
+        if self._file is None:
+            return
+        if change == ("settings",):
+            self.touch(feature)
+            return
+        if self._touched:
+            self._record_touched()
+        self._unwritten.append(packed(("change", feature, change)))
+        self._soon()
+
+    def noting(self, feature: str) -> Callable[..., None]:
+        """Return :meth:`note` for one feature."""
+        return functools.partial(self.note, feature)
+
+    def touch(self, *features: str) -> None:
+        """Write down the settings of features soon, and in any case before the next answer leaves."""
+        if self._file is not None:
+            self._touched.update(features)
+            self._soon()
+
+    def touching(self, feature: str, do: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+        """Return *do*, which changes a feature, and touches it then."""
+
+        async def done(*args: Any, **options: Any) -> None:
+            await do(*args, **options)
+            self.touch(feature)
+
+        return done
+
+    def call_made(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Know that a call was made: what it may have changed is written before its answer leaves."""
+        if self._file is None or is_read(call.operation):
+            return
+        self._moto.call_made(call)
+        if call.operation not in NOTED.get(call.service, ()):
+            self._touched.update(self._touched_by.get(call.service, ()))
+
+    async def object_stored(self, bucket: str, key: str) -> None:
+        """Keep an object that a part of the local cloud has stored."""
+        self._moto.changes.objects.add((bucket, key))
+        await self._keep_for_nobody()
+
+    async def log_grown(self, region: str, group: str, stream: str) -> None:
+        """Keep what a part of the local cloud has written to a log stream."""
+        self._moto.changes.grown.add(("logs", region, group, stream))
+        await self._keep_for_nobody()
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
+    async def kept(self) -> None:
+        """Return when all that has happened is written down. An answer leaves after that.
+
+        Raises:
+            AwsError: ``ServiceUnavailable``: the disk is full, or the local cloud is ending.
+        """
+        if self._file is None and not self._closed:
+            return
+        if self._closed:
+            raise AwsError("ServiceUnavailable", "The local cloud is ending; what this call did may be lost.", 503)
+        if self._touched or self._unwritten or self._moto.changes or self._lock.locked():
+            async with self._lock:
+                await self._write()
+
+    async def _write(self) -> None:
+        try:
+            self._record_touched()
+            if self._moto.changes:
+                self._unwritten += map(packed, await self._moto.collect())
+        except Exception as error:  # what cannot be pickled raises whatever it likes
+            self._emit("labkit is broken", traceback=traceback.format_exc())
+            raise AwsError(
+                "InternalFailure",
+                f"The local cloud did what was asked, and cannot keep it ({type(error).__name__}); this is a bug of "
+                "labkit, and `labkit logs` shows where.",
+                500,
+            ) from error
+        try:
+            self._append()
+        except OSError as error:
+            raise AwsError(
+                "ServiceUnavailable",
+                f"The local cloud did what was asked, and cannot keep it: {error.strerror} ({self._path}). Make room: "
+                "it is kept with the next call that succeeds, and lost if the local cloud ends before that.",
+                503,
+            ) from error
+
+    def _append(self) -> None:
+        if self._unwritten and self._file is not None:
+            self._file.append(self._unwritten)
+            self._unwritten = []
+
+    @property
+    def _path(self) -> Any:
+        return self._file.path if self._file else ""
+
+    def _record_touched(self) -> None:
+        touched, self._touched = self._touched, set()
+        for name in touched:
+            feature = self.features[name]
+            state = feature.settings() if hasattr(feature, "settings") else feature.snapshot()
+            self._unwritten += self._writer.changed(name, state)
+
+    def _soon(self) -> None:
+        if self._flushing is None:
+            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Write what happened without a call; while somebody else is writing, that one writes this too."""
+        self._flushing = None
+        if self._file is None or self._lock.locked():
+            return
+        self._record_touched()
+        try:
+            self._append()
+        except OSError as error:
+            self._tell(error)
+
+    def _tell(self, error: object) -> None:
+        self._emit("not kept", why=error, file=self._path)
+
+    async def _keep_for_nobody(self) -> None:
+        try:
+            await self.kept()
+        except AwsError as error:
+            self._tell(error.message)
+
+    async def _sweep(self) -> None:
+        """Find changes that nobody told of: deliveries that ended, credentials that were handed out."""
+        seen, idle = self._activity(), False
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            idle = seen == self._activity()
+            if not idle:
+                seen = self._activity()
+                self._touched.update(self.features)
+                await self._keep_for_nobody()
+            tail = self._file.size - self._snapshot_size if self._file else 0
+            if tail > max(TOO_LARGE, 8 * self._snapshot_size) or (idle and tail > max(LARGE, 4 * self._snapshot_size)):
+                await self.compact()
+
+    # --- A new beginning, and the end ---------------------------------------------------------------------------------
+
     async def compact(self) -> None:
         """Begin the journal anew with a snapshot of everything."""
-        if self._file is None:
-            return
-        of_moto = await self._moto.everything()
-        try:
-            self._file.replace(self._everything(of_moto))
-        except OSError as error:
-            self._emit("not kept", why=f"the snapshot could not be written to {self._file.path} ({error.strerror})")
+        async with self._lock:
+            if self._file is None:
+                return
+            self._record_touched()
+            of_moto = await self._moto.everything()
+            try:
+                self._file.replace(self._everything(of_moto))
+            except OSError as error:  # the old journal goes on
+                self._tell(error)
+            else:
+                self._unwritten, self._snapshot_size = [], self._file.size
 
     def _everything(self, of_moto: list[Record]) -> Iterator[bytes]:
-        yield pickle.dumps(("began", self.state_id), 5)
-        self._large = {}
+        self._writer = Writer()
+        yield packed(("began", self.state_id))
         for name, feature in self.features.items():
-            yield from self._feature(name, feature.snapshot())
-        for record in of_moto:
-            yield pickle.dumps(record, 5)
-
-    def _feature(self, name: str, state: Any) -> list[bytes]:
-        """Return the record of a feature, behind records of the large values in it that the journal lacks yet."""
-        buffer = io.BytesIO()
-        pickler = _Pickler(buffer, self._large)
-        pickler.dump(state)
-        large = [pickle.dumps(("large", key, value), 5) for key, value in pickler.new.items()]
-        self._large |= pickler.new
-        return [*large, pickle.dumps(("feature", name, buffer.getvalue()), 5)]
+            yield from self._writer.changed(name, feature.snapshot())
+        yield from map(packed, of_moto)
+        yield packed(("snapshot ends",))
 
     async def forget(self) -> None:
         """Drop what was restored of moto's state, and write no more."""
-        await self._moto.reset()
-        self._file = None
-
-    async def close(self) -> None:
-        """Keep everything as it is now, and write no more."""
-        await self.compact()
+        if self._sweeping:
+            self._sweeping.cancel()
         if self._file is not None:
             self._file.close()
             self._file = None
+        await self._moto.reset()
 
-
-class _Pickler(pickle.Pickler):
-    """Writes a large value, such as the code of a function, only once: elsewhere stands its hash."""
-
-    def __init__(self, file: io.BytesIO, large: dict[str, bytes]) -> None:
-        super().__init__(file, 5)
-        self._large, self.new = large, dict[str, bytes]()
-
-    def persistent_id(self, one: Any) -> str | None:
-        if type(one) is not bytes or len(one) < LARGE:
-            return None
-        key = hashlib.sha256(one).hexdigest()
-        if key not in self._large:
-            self.new[key] = one
-        return key
-
-
-class _Unpickler(pickle.Unpickler):
-    def __init__(self, data: bytes, large: dict[str, bytes]) -> None:
-        super().__init__(io.BytesIO(data))
-        self._large = large
-
-    def persistent_load(self, key: str) -> bytes:
-        return self._large[key]
+    async def close(self) -> None:
+        """Keep everything as it is now, and write no more."""
+        if self._file is None:
+            return
+        if self._sweeping:
+            self._sweeping.cancel()
+        self._touched.update(self.features)
+        await self._keep_for_nobody()
+        if self._unwritten or self._file.size - self._snapshot_size > max(SMALL, self._snapshot_size):
+            await self.compact()
+        self._file.close()
+        self._file, self._closed = None, True

@@ -50,6 +50,7 @@ class EventSourceMappings:
         most_batches: int,
         clock: Clock,
         emit: Callable[..., None],
+        note: Callable[..., None] = lambda *change: None,
     ) -> None:
         self._queues, self._streams, self._most_batches = queues, streams, most_batches
         self._invoke, self._configuration, self._role_can = invoke, configuration, role_can
@@ -60,6 +61,7 @@ class EventSourceMappings:
             role_can=role_can,
             deliver=deliver,
             put_object=put_object,
+            moved=note,
             iterator_age=iterator_age,
             clock=clock,
             emit=emit,
@@ -294,6 +296,14 @@ class EventSourceMappings:
     def snapshot(self) -> list[dict[str, Any]]:
         """Return the mappings with their positions, as plain data."""
         return [deepcopy(mapping) for mapping in self._mappings.values() if mapping["State"] != "Deleting"]
+
+    @staticmethod
+    def replay(state: list[dict[str, Any]], uid: str, shard: str, lane: int, position: int) -> None:
+        """Do to a snapshot what was noted: a lane of a mapping has got on to a position."""
+        for mapping in state:
+            lanes = mapping.get("Positions", {}).get(shard, [])
+            if mapping["UUID"] == uid and lane < len(lanes):
+                lanes[lane] = position
 
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Go on from a snapshot; what was on its way into a state arrives there."""

@@ -51,6 +51,7 @@ class Surroundings:
     role_can: Callable[[str, str, str], Awaitable[bool]]
     deliver: Callable[[str, str], Awaitable[None]]
     put_object: Callable[[str, str, bytes, str], Awaitable[None]]
+    moved: Callable[[str, str, int, int], None]
     iterator_age: Callable[[str, float], None]
     clock: Clock
     emit: Callable[..., None]

@@ -10,6 +10,7 @@ import asyncio
 import time
 import traceback
 import zlib
+from collections.abc import Callable
 from typing import Any, Protocol
 
 from labkit.local.event_source_mapping.filters import compile_filters, passes
@@ -36,7 +37,16 @@ class StreamPoller:
         self._stopping = asyncio.Event()
         batches = StreamBatches(mapping, kind, surroundings, self._stopping)
         self._lanes = [
-            _Lane(mapping, shard, number, streams=streams, kind=kind, batches=batches, stopping=self._stopping)
+            _Lane(
+                mapping,
+                shard,
+                number,
+                streams=streams,
+                kind=kind,
+                batches=batches,
+                stopping=self._stopping,
+                moved=surroundings.moved,
+            )
             for shard, positions in mapping["Positions"].items()
             for number in range(len(positions))
         ]
@@ -81,7 +91,9 @@ class _Lane:
         kind: StreamKind,
         batches: StreamBatches,
         stopping: asyncio.Event,
+        moved: Callable[[str, str, int, int], None],
     ) -> None:
+        self._moved = moved
         self._mapping, self._shard, self._number = mapping, shard, number
         self._streams, self._kind, self._batches, self._stopping = streams, kind, batches, stopping
         self._filters = compile_filters(mapping.get("FilterCriteria"))
@@ -102,6 +114,7 @@ class _Lane:
             await self.written.wait()
         elif not batch or await self._batches.process(self._shard, batch):
             positions[self._number] = position
+            self._moved(self._mapping["UUID"], self._shard, self._number, position)
 
     async def _next_batch(self, position: int) -> tuple[list[Record], int]:
         """Collect what is there at once, or what comes within the batching window.

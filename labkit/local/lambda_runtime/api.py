@@ -49,6 +49,7 @@ class Lambda:
         concurrency: int,
         measure: Callable[[str, str, float], None],
         emit: Callable[..., None],
+        note: Callable[..., None] = lambda *change: None,
     ) -> None:
         folder = state_dir / "functions"
         self._environments, self._logs = Environments(max_environments), LogWriter(put_log_events)
@@ -95,6 +96,7 @@ class Lambda:
             role_can=role_can,
             clock=clock,
             measure=measure,
+            note=note,
             emit=emit,
         )
 
@@ -162,11 +164,15 @@ class Lambda:
 
     def snapshot(self) -> dict[str, Any]:
         """Return functions, layers (zips are bytes) and asynchronous events, as plain data; processes are not kept."""
-        return {
-            "functions": self._functions.snapshot(),
-            "layers": self._layers.snapshot(),
-            "events": self._async.snapshot(),
-        }
+        return {**self.settings(), "events": self._async.snapshot()}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the same without the events, of which each change is noted."""
+        return {"functions": self._functions.snapshot(), "layers": self._layers.snapshot()}
+
+    def replay(self, state: dict[str, Any], kind: str, what: Any) -> None:
+        """Do to a snapshot what was noted of an event."""
+        self._async.replay(state["events"], kind, what)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""

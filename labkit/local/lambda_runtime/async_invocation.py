@@ -47,8 +47,10 @@ class AsyncInvocations:
         role_can: Callable[[str, str, str], Awaitable[bool]],
         clock: Clock,
         measure: Callable[[str, str, float], None],
+        note: Callable[..., None],
         emit: Callable[..., None],
     ) -> None:
+        self._note = note
         self._invoke, self._functions, self._deliver, self._send_to_dlq = invoke, functions, deliver, send_to_dlq
         self._role_can, self._clock, self._measure, self._emit = role_can, clock, measure, emit
         self._events: dict[asyncio.Task[None], Event] = {}
@@ -71,13 +73,20 @@ class AsyncInvocations:
             "asynchronous invocation", function=unqualified.rpartition(":")[2], source=source, request=request_id
         )
         self._measure(unqualified, "AsyncEventsReceived", 1.0)
-        self._begin(Event(arn, payload.decode(), request_id, self._clock.now()))
+        event = Event(arn, payload.decode(), request_id, self._clock.now())
+        self._note("event", asdict(event))
+        self._begin(event)
         return request_id
 
     def _begin(self, event: Event) -> None:
         task = asyncio.create_task(self._run(event))
         self._events[task] = event
-        task.add_done_callback(lambda done: self._events.pop(done, None))
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        event = self._events.pop(task)
+        if not task.cancelled():
+            self._note("ended", event.request_id)
 
     async def _run(self, event: Event) -> None:
         try:
@@ -107,6 +116,7 @@ class AsyncInvocations:
                 backoff = min(300.0, backoff * 2)
                 continue
             event.attempts += 1
+            self._note("event", asdict(event))
             self._measure(function.arn, "AsyncEventAge", round(age * 1000, 2))
             if result.function_error is None:
                 return await self._finish(event, "Success", result)
@@ -178,13 +188,21 @@ class AsyncInvocations:
         for task in list(self._events):
             task.cancel()
 
-    def snapshot(self) -> list[dict[str, Any]]:
-        """Return the events that wait or run."""
-        return [asdict(event) for event in self._events.values()]
+    def snapshot(self) -> dict[str, dict[str, Any]]:
+        """Return the events that wait or run, by their request id."""
+        return {event.request_id: asdict(event) for event in self._events.values()}
 
-    def restore(self, state: list[dict[str, Any]]) -> None:
+    @staticmethod
+    def replay(events: dict[str, dict[str, Any]], kind: str, what: Any) -> None:
+        """Do to a snapshot what was noted of an event: that it is there, with its attempts, or that it ended."""
+        if kind == "event":
+            events[what["request_id"]] = what
+        else:
+            events.pop(what, None)
+
+    def restore(self, state: dict[str, dict[str, Any]]) -> None:
         """Go on with events that were kept."""
-        for fields in state:
+        for fields in state.values():
             self._begin(Event(**fields))
 
 

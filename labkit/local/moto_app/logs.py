@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from labkit.local.api_call import AwsError
@@ -13,15 +13,19 @@ from labkit.local.moto_app.app import MotoApp, backend
 
 
 class Logs:
-    """Writes into moto's CloudWatch Logs, in moto's thread; *written* is told of each, for who else wants to know."""
+    """Writes into moto's CloudWatch Logs, in moto's thread; *written* is told of each, for who else wants to know.
 
-    def __init__(self, moto: MotoApp) -> None:
-        self._moto = moto
+    *grown* is awaited after each: it keeps what was written.
+    """
+
+    def __init__(self, moto: MotoApp, *, grown: Callable[[str, str, str], Awaitable[None]]) -> None:
+        self._moto, self._grown = moto, grown
         self.written: Callable[[str, str, str, list[tuple[int, str]]], None] = lambda *what: None
 
     async def put_log_events(self, region: str, group: str, stream: str, events: list[tuple[int, str]]) -> None:
         """Append *events*, pairs of epoch milliseconds and message; make the group and the stream where missing."""
         await self._moto.run(_put_log_events, region, group, stream, events)
+        await self._grown(region, group, stream)
         self.written(region, group, stream, events)
 
     async def group_exists(self, region: str, group: str) -> bool:

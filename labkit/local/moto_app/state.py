@@ -42,10 +42,12 @@ class MotoState:
 
     async def collect(self) -> list[Record]:
         """Return a record of everything that changed since the last time, as it is now."""
-        return await self._moto.run(self._collect)
+        changes, self.changes = self.changes, Changes()
+        return await self._moto.run(self._collect, changes)
 
     async def everything(self) -> list[Record]:
         """Return records that hold all there is."""
+        self.changes = Changes()
         return await self._moto.run(self._everything)
 
     async def restore(self, records: list[Record]) -> None:
@@ -59,11 +61,10 @@ class MotoState:
     # --- In moto's thread ---------------------------------------------------------------------------------------------
 
     def _everything(self) -> list[Record]:
-        self.changes, self._known, self._lengths = Changes(), {}, {}
+        self._known, self._lengths = {}, {}
         return [self._backend(service, region) for service, region in _existing()]
 
-    def _collect(self) -> list[Record]:
-        changes, self.changes = self.changes, Changes()
+    def _collect(self, changes: Changes) -> list[Record]:
         for region in changes.rewritten:
             self._known = {place: one for place, one in self._known.items() if place[:2] != ("dynamodb", region)}
             changes.backends.add(("dynamodb", region))

@@ -6,17 +6,12 @@ and log events, which grow with every visit and are kept one by one.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.local.api_call import ApiCall
 
-READS = (
-    "Get", "List", "Describe", "Head", "Query", "Scan", "BatchGet", "TransactGet", "Filter", "Lookup", "Simulate",
-    "Test", "Select", "Search",
-)  # fmt: skip
 OBJECT_ONLY = frozenset({"PutObject", "CopyObject", "DeleteObject", "DeleteObjects"})
 PARTIQL = frozenset({"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"})
 Place = tuple[str, ...]
@@ -41,8 +36,6 @@ class Changes:
 
     def add(self, call: ApiCall) -> None:
         """Take note of what *call* may have changed."""
-        if is_read(call.operation):
-            return
         if call.service == "s3":
             self._add_s3(call)
         elif call.service == "dynamodb":
@@ -75,12 +68,6 @@ class Changes:
             known = True
         if not known:
             self.backends.add(("dynamodb", call.region))
-
-
-@functools.cache
-def is_read(operation: str) -> bool:
-    """Whether an operation changes nothing."""
-    return operation.startswith(READS)
 
 
 def written_items(operation: str, params: dict[str, Any]) -> Iterator[tuple[Any, dict[str, Any]]]:

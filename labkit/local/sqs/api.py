@@ -13,6 +13,7 @@ from labkit.local.clock import Clock
 from labkit.local.picture import Arrow, Part, Picture
 from labkit.local.sqs.messages import Messages
 from labkit.local.sqs.move_tasks import MoveTasks
+from labkit.local.sqs.queue import note_nothing
 from labkit.local.sqs.queue_attributes import redrive_of
 from labkit.local.sqs.queues import Queues
 
@@ -20,8 +21,15 @@ from labkit.local.sqs.queues import Queues
 class Sqs:
     """Standard queues. FIFO queues answer a clear error."""
 
-    def __init__(self, *, clock: Clock, measure: Callable[[str, str, float], None]) -> None:
-        self._queues = queues = Queues(clock=clock)
+    def __init__(
+        self,
+        *,
+        clock: Clock,
+        measure: Callable[[str, str, float], None],
+        note: Callable[..., None] = note_nothing,
+    ) -> None:
+        self._queues = queues = Queues(clock=clock, note=note)
+        self.replay = queues.replay
         self._messages = messages = Messages(queues, clock=clock, measure=measure)
         self._moves = MoveTasks(queue=queues.by_arn, queues=queues.all.values, clock=clock)
         # What the other parts of the local cloud need:
@@ -65,6 +73,10 @@ class Sqs:
     def snapshot(self) -> dict[str, Any]:
         """Return the state as plain data: queues with their messages, move tasks, names that are not free yet."""
         return {**self._queues.snapshot(), "moves": self._moves.snapshot()}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the same without the messages, of which each change is noted."""
+        return {**self._queues.settings(), "moves": self._moves.snapshot()}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot; what was in flight keeps its receipt handle and its visibility timeout."""

@@ -164,6 +164,7 @@ class FifoQueue(Queue):
     def remember(self, scope: str, message: Message, now: float) -> None:
         """Know the deduplication id of a message for five minutes, whatever becomes of the message."""
         self.sent[scope] = Sent(message.message_id, message.sequence_number, now + DEDUPLICATION_SECONDS)
+        self.note("settings")
 
     def scope_of(self, group_id: str, deduplication_id: str) -> str:
         """Return within what a deduplication id is looked for: the queue, or one message group."""
@@ -192,6 +193,8 @@ class FifoQueue(Queue):
             return None
         for message in same:
             self.hide(message, now + visibility)
+        self.note_hidden(same)
+        self.note("settings")
         attempt["due_at"] = {message.receipt_handle: message.due_at for message in same}
         return same
 
@@ -199,6 +202,7 @@ class FifoQueue(Queue):
         """Know for five minutes what a receive got."""
         due_at = {message.receipt_handle: message.due_at for message in messages}
         self.attempts[attempt_id] = {"due_at": due_at, "until": now + DEDUPLICATION_SECONDS}
+        self.note("settings")
 
     def delay_all(self, delay: float) -> None:
         """Give the delayed messages another delay: on a FIFO queue a change concerns them too."""
@@ -206,6 +210,7 @@ class FifoQueue(Queue):
         for message in sorted(delayed, key=lambda message: message.sequence_number):
             message.due_at = message.sent_at + delay
             heapq.heappush(self.later, (message.due_at, next(self.order), message))
+        self.note_hidden(delayed)
         self.wake()
 
     def purge(self) -> None:

@@ -129,6 +129,7 @@ class MoveTasks:
                 destination = self._queue(task.destination or message.source)
                 source.pop()
                 destination.add(_anew(message, now), now, 0)
+                source.note("drop", source.arn, message.message_id)
                 return True
             source.pop()
         return False

@@ -14,6 +14,8 @@ import uuid
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from dataclasses import fields as fields_of
+from typing import Any
 
 from labkit.local.sqs.message import Line, Message
 
@@ -25,11 +27,16 @@ DEFAULTS = {
     "VisibilityTimeout": "30",
     "SqsManagedSseEnabled": "true",
 }
+MESSAGE_FIELDS = tuple(field.name for field in fields_of(Message))
+
+
+def note_nothing(*change: Any) -> None:
+    """Keep no change of a queue."""
 
 
 @dataclass(slots=True)
 class Queue:
-    """A queue and its attributes (strings, as the API has them)."""
+    """A queue and its attributes (strings, as the API has them); *note* is told of each change of its messages."""
 
     name: str
     arn: str
@@ -46,6 +53,7 @@ class Queue:
     oldest_at: float = float("inf")
     receivers: deque[asyncio.Future[None]] = field(default_factory=deque)
     order: itertools.count[int] = field(default_factory=itertools.count)
+    note: Callable[..., None] = note_nothing
 
     @property
     def fifo(self) -> bool:
@@ -65,6 +73,7 @@ class Queue:
             heapq.heappush(self.later, (message.due_at, next(self.order), message))
         else:
             self.waiting.append(message)
+        self.note("put", self.arn, kept_message(message))
         self.wake()
 
     def take(self, now: float, most: int, visibility: float, over_limit: Callable[[Message], bool]) -> list[Message]:
@@ -81,7 +90,10 @@ class Queue:
         taken: list[Message] = []
         while self.waiting.ready and len(taken) < most:
             message = self.pop()
-            if message.deleted or message.sent_at < oldest or (message.receive_count and over_limit(message)):
+            if message.deleted or message.sent_at < oldest:
+                continue
+            if message.receive_count and over_limit(message):
+                self.note("drop", self.arn, message.message_id)
                 continue
             message.receive_count += 1
             message.first_received_at = message.first_received_at or now
@@ -89,6 +101,8 @@ class Queue:
             taken.append(message)
         for message in taken:
             self.hide(message, now + visibility)
+        if taken:
+            self.note_hidden(taken)
         return taken
 
     def pop(self) -> Message:
@@ -103,6 +117,14 @@ class Queue:
         self.in_flight[message.key] = message
         self.waiting.hide(message)
         heapq.heappush(self.later, (due_at, next(self.order), message))
+
+    def note_hidden(self, messages: list[Message]) -> None:
+        """Tell until when messages cannot be seen, and who received them."""
+        self.note(
+            "hide",
+            self.arn,
+            [(m.message_id, m.receive_count, m.first_received_at, m.receipt_handle, m.due_at) for m in messages],
+        )
 
     def bring_back(self, now: float) -> None:
         """Make everything visible whose time has come."""
@@ -130,6 +152,7 @@ class Queue:
         if message is None or message.receipt_handle != receipt_handle:
             return False
         message.deleted = True
+        self.note("drop", self.arn, message.message_id)
         if self.in_flight.pop(key, None):
             self.waiting.release(message)
             if self.fifo:
@@ -160,6 +183,7 @@ class Queue:
                 return False
             self.waiting.remove(message)
         self.hide(message, now + seconds)
+        self.note_hidden([message])
         self.wake()
         return True
 
@@ -172,6 +196,7 @@ class Queue:
         self.in_flight.clear()
         self.came_back.clear()
         self.delayed = 0
+        self.note("clear", self.arn)
 
     def messages(self) -> list[Message]:
         """Return every message once: those that wait, in order, then the invisible and delayed ones by their time."""
@@ -238,3 +263,8 @@ class Queue:
                     self.receivers.remove(receiver)
                 except ValueError:
                     pass
+
+
+def kept_message(message: Message) -> dict[str, Any]:
+    """Return a message as plain data."""
+    return {name: getattr(message, name) for name in MESSAGE_FIELDS}

@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict
-from dataclasses import fields as fields_of
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
@@ -19,7 +18,7 @@ from labkit.local.sqs.fifo import FIFO_DEFAULTS, FifoQueue, Sent
 from labkit.local.sqs.message import Message
 from labkit.local.sqs.message_checks import invalid
 from labkit.local.sqs.permissions import add_permission, remove_permission
-from labkit.local.sqs.queue import DEFAULTS, Queue
+from labkit.local.sqs.queue import DEFAULTS, Queue, kept_message, note_nothing
 from labkit.local.sqs.queue_attributes import changed, check_dlq, checked, redrive_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -27,14 +26,13 @@ FOR_WSDL = "The specified queue does not exist."
 KNOWN_UNSET = {"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"} | set(
     FIFO_DEFAULTS
 )
-MESSAGE_FIELDS = tuple(field.name for field in fields_of(Message))
 
 
 class Queues:
     """Every queue there is, *all* of them by ARN."""
 
-    def __init__(self, *, clock: Clock) -> None:
-        self._clock = clock
+    def __init__(self, *, clock: Clock, note: Callable[..., None] = note_nothing) -> None:
+        self._clock, self._note = clock, note
         self.all: dict[str, Queue] = {}
         self._deleted_at: dict[str, float] = {}
 
@@ -76,7 +74,7 @@ class Queues:
         attributes = changed({}, attributes)
         self._check_dlq(arn, attributes)
         tags = dict(call.params.get("tags") or {})
-        self.all[arn] = (FifoQueue if fifo else Queue)(name, arn, now, attributes, tags, now)
+        self.all[arn] = (FifoQueue if fifo else Queue)(name, arn, now, attributes, tags, now, note=self._note)
         return {"QueueUrl": self._url(call, self.all[arn])}
 
     @staticmethod
@@ -239,19 +237,47 @@ class Queues:
         return f"http://{call.http.headers.get('host')}/{ACCOUNT_ID}/{queue.name}"
 
     def snapshot(self) -> dict[str, Any]:
-        """Return queues with their messages, and names that are not free yet, as plain data."""
+        """Return queues and their messages, and names that are not free yet, as plain data."""
+        messages = {
+            queue.arn: {message.message_id: kept_message(message) for message in queue.messages()}
+            for queue in self.all.values()
+        }
+        return {**self.settings(), "messages": messages}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the same without the messages."""
         return {"deleted_at": dict(self._deleted_at), "queues": [_kept(queue) for queue in self.all.values()]}
+
+    @staticmethod
+    def replay(state: dict[str, Any], kind: str, queue_arn: str, what: Any = None) -> None:
+        """Do to a snapshot what a queue told of its messages: put, hide, drop, clear."""
+        messages = state["messages"].setdefault(queue_arn, {})
+        if kind == "put":
+            messages.pop(what["message_id"], None)
+            messages[what["message_id"]] = what
+        elif kind == "drop":
+            messages.pop(what, None)
+        elif kind == "clear":
+            messages.clear()
+        else:
+            names = ("receive_count", "first_received_at", "receipt_handle", "due_at")
+            for message_id, *values in what:
+                if message_id in messages:
+                    messages[message_id].update(zip(names, values, strict=True))
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot; what was in flight keeps its receipt handle and its visibility timeout."""
         self._deleted_at = dict(state["deleted_at"])
         for kept in state["queues"]:
-            fields = {name: deepcopy(value) for name, value in kept.items() if name not in ("messages", "fifo")}
+            fields = {name: deepcopy(value) for name, value in kept.items() if name != "fifo"}
             queue = FifoQueue(**fields) if kept["fifo"] else Queue(**fields)
+            messages = [Message(**message) for message in state["messages"].get(queue.arn, {}).values()]
             if isinstance(queue, FifoQueue):
                 queue.sent = {scope: Sent(**sent) for scope, sent in fields["sent"].items()}
-            for message in kept["messages"]:
-                queue.put_back(Message(**message))
+                queue.last_number = max([queue.last_number, *(message.sequence_number for message in messages)])
+            for message in messages:
+                queue.put_back(message)
+            queue.note = self._note
             self.all[queue.arn] = queue
 
 
@@ -275,7 +301,6 @@ def _kept(queue: Queue) -> dict[str, Any]:
         "attributes": dict(queue.attributes),
         "tags": dict(queue.tags),
         "fifo": queue.fifo,
-        "messages": [{name: getattr(message, name) for name in MESSAGE_FIELDS} for message in queue.messages()],
     }
     if isinstance(queue, FifoQueue):
         kept["sent"] = {scope: asdict(sent) for scope, sent in queue.sent.items()}

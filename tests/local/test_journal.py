@@ -1,0 +1,143 @@
+"""The journal says at any time what the features hold; see also tests/contract/test_durability.py."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import random
+
+import pytest
+
+from labkit.local.durability.journal_file import JournalFile, Unreadable, framed
+from labkit.local.durability.reading import Reading
+from labkit.local.moto_app.state import moto_version
+from tests.in_process import in_process
+from tests.local.test_snapshots import NOBODY, fill, snapshots
+
+STILL = {"max_environments": 0, "time_scale": 0.001, "smtp": NOBODY}
+
+
+def reading_of(path):
+    """Read a journal without going on from it."""
+    found = Reading()
+    file = JournalFile(path, {"moto": moto_version()})
+    for record in file.read():
+        found.add(*pickle.loads(record))  # noqa: S301  our own bytes
+    file.close()
+    return found
+
+
+def by_id(state):
+    """Messages in an order that does not depend on when they came back."""
+    return {arn: sorted(messages.items()) for arn, messages in state["messages"].items() if messages}
+
+
+def test_every_answered_call_stands_in_the_journal(tmp_path):
+    """One of everything was made; nobody swept, nobody ended: what is written equals what is there."""
+    with in_process(tmp_path, journal=tmp_path / "state.journal", **STILL) as cloud:
+        fill(cloud.client)
+        there = cloud.run(snapshots)
+        written = reading_of(tmp_path / "state.journal").states(cloud.parts.features)
+
+    for name in there.keys() - {"cloudwatch_metrics", "sqs"}:
+        assert written[name] == there[name], name
+    assert by_id(written["sqs"]) == by_id(there["sqs"])
+    assert {**written["sqs"], "messages": 0} == {**there["sqs"], "messages": 0}
+
+
+@pytest.mark.parametrize("suffix", ["", ".fifo"])
+def test_whatever_is_done_with_messages_stands_in_the_journal(suffix, tmp_path):
+    """Two hundred random steps; the seed makes them the same each time."""
+    dice = random.Random(4)
+    with in_process(tmp_path, journal=tmp_path / "state.journal", **STILL) as cloud:
+        sqs = cloud.client("sqs")
+        fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"} if suffix else {}
+        dlq = sqs.create_queue(QueueName=f"dlq{suffix}", Attributes=fifo)["QueueUrl"]
+        arn = f"arn:aws:sqs:us-east-1:123456789012:dlq{suffix}"
+        redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 2})
+        url = sqs.create_queue(QueueName=f"q{suffix}", Attributes={**fifo, "RedrivePolicy": redrive})["QueueUrl"]
+        handles = []
+
+        def send(number):
+            group = {"MessageGroupId": str(dice.randint(1, 3))} if suffix else {}
+            sqs.send_message(QueueUrl=url, MessageBody=str(number), **group)
+
+        def receive(number):
+            got = sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=3, VisibilityTimeout=dice.choice([0, 600]))
+            handles.extend(message["ReceiptHandle"] for message in got.get("Messages", []))
+
+        def delete(number):
+            if handles:
+                sqs.delete_message_batch(QueueUrl=url, Entries=[{"Id": "1", "ReceiptHandle": dice.choice(handles)}])
+
+        def hide(number):
+            if handles:
+                entry = {"Id": "1", "ReceiptHandle": dice.choice(handles), "VisibilityTimeout": dice.choice([0, 60])}
+                sqs.change_message_visibility_batch(QueueUrl=url, Entries=[entry])
+
+        for number in range(200):
+            dice.choice([send, send, receive, receive, delete, hide])(number)
+        sqs.start_message_move_task(SourceArn=arn)
+        while sqs.list_message_move_tasks(SourceArn=arn)["Results"][0]["Status"] == "RUNNING":
+            pass
+        sqs.send_message(QueueUrl=dlq, MessageBody="x", **({"MessageGroupId": "g"} if suffix else {}))
+        sqs.purge_queue(QueueUrl=dlq)
+
+        def due(parts):
+            return parts.features["sqs"].snapshot()
+
+        there, written = cloud.run(due), reading_of(tmp_path / "state.journal").states(cloud.parts.features)["sqs"]
+
+    assert len(there["messages"][f"arn:aws:sqs:us-east-1:123456789012:q{suffix}"]) > 10
+    assert written["queues"] == there["queues"]
+    now_back = {"due_at": 0, "delayed": False}  # a visibility timeout that is over has the same end in both
+    for arn, messages in there["messages"].items():
+        assert written["messages"].get(arn, {}).keys() == messages.keys()
+        for message_id, message in messages.items():
+            kept = written["messages"][arn][message_id]
+            assert kept | now_back == message | now_back
+            assert kept["due_at"] == message["due_at"] or message["due_at"] == 0
+
+
+def test_large_values_are_written_once(tmp_path):
+    """The code of a function of 50 MB must not be written with each change of any function."""
+    from labkit.local.durability.records import Writer
+
+    writer, code = Writer(), bytes(2**17)
+
+    first = writer.changed("lambda", {"functions": [{"package": code}], "n": 1})
+    second = writer.changed("lambda", {"functions": [{"package": code}], "n": 2})
+    third = writer.changed("lambda", {"functions": [{"package": code}], "n": 2})
+
+    assert [len(first), len(second), len(third)] == [2, 1, 0]
+    assert sum(map(len, second)) < 1000
+    found = Reading()
+    for record in [*first, *second]:
+        found.add(*pickle.loads(record))  # noqa: S301  our own bytes
+    assert found.of_features[-1] == ("lambda", "state", {"functions": [{"package": code}], "n": 2})
+
+
+def test_a_record_is_whole_or_not_there(tmp_path):
+    """Cut off anywhere, the file gives the records before the cut; changed anywhere, it is refused."""
+    path = tmp_path / "journal"
+    file = JournalFile(path, {"moto": "1"})
+    file.replace([b"first"])
+    file.append([b"second", b"third"])
+    file.close()
+    whole = path.read_bytes()
+    start = whole.index(b"\n") + 1
+    ends = [start, *(start + len(b"".join(map(framed, (b"first", b"second", b"third")[:n]))) for n in (1, 2, 3))]
+
+    for cut in range(start, len(whole)):
+        path.write_bytes(whole[:cut])
+        cut_off = JournalFile(path, {"moto": "1"})
+        assert len(cut_off.read()) == max(n for n, end in enumerate(ends) if end <= cut)
+        cut_off.append([b"next"])
+        cut_off.close()
+        again = JournalFile(path, {"moto": "1"})
+        assert again.read()[-1] == b"next"
+        again.close()
+    for at in range(len(whole)):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
+        with pytest.raises(Unreadable):
+            JournalFile(path, {"moto": "1"}).read()

@@ -16,6 +16,7 @@ from botocore.config import Config
 
 from labkit.local.http_protocol import SpelledAsSent
 from labkit.local.local_cloud import LocalCloud, Settings
+from labkit.local.moto_app.state import MotoState
 from labkit.local.public_address import PublicAddress
 from labkit.local.wiring import build
 
@@ -92,6 +93,8 @@ class InProcessCloud:
 def in_process(state_dir: Path, **settings: Any) -> Iterator[InProcessCloud]:
     """Yield a local cloud that ends with the block."""
     cloud = InProcessCloud(state_dir, **settings)
+    if settings.get("journal"):
+        cloud.run(lambda parts: MotoState(parts.moto).reset())
     try:
         yield cloud
     finally:

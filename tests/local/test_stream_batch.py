@@ -47,7 +47,8 @@ def batches():
         }  # fmt: skip
         around = Surroundings(
             invoke=invoke, configuration=lambda arn: {"Role": "r"}, role_can=role_can, deliver=deliver,
-            put_object=deliver, iterator_age=lambda arn, ms: None, clock=Clock(1000), emit=lambda *a, **k: None,
+            put_object=deliver, moved=lambda *where: None, iterator_age=lambda arn, ms: None, clock=Clock(1000),
+            emit=lambda *a, **k: None,
         )  # fmt: skip
         return StreamBatches(mapping, KIND, around, asyncio.Event()), delivered
 

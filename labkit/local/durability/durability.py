@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import time
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
@@ -20,6 +21,7 @@ from labkit.local.durability.reading import Reading, read
 from labkit.local.durability.records import Record, Writer, packed
 
 SWEEP_SECONDS = 1.0
+ROOM_SECONDS = 5.0
 SMALL = 4 * 2**20
 LARGE = 64 * 2**20
 TOO_LARGE = 512 * 2**20
@@ -67,7 +69,7 @@ class Durability:
         self._flushing: asyncio.Handle | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._snapshot_size = 0
-        self._closed = False
+        self._closed = self._full = False
 
     # --- The start ----------------------------------------------------------------------------------------------------
 
@@ -179,20 +181,30 @@ class Durability:
                 "labkit, and `labkit logs` shows where.",
                 500,
             ) from error
-        try:
-            self._append()
-        except OSError as error:
-            raise AwsError(
-                "ServiceUnavailable",
-                f"The local cloud did what was asked, and cannot keep it: {error.strerror} ({self._path}). Make room: "
-                "it is kept with the next call that succeeds, and lost if the local cloud ends before that.",
-                503,
-            ) from error
+        await self._append_when_there_is_room()
+
+    async def _append_when_there_is_room(self) -> None:
+        """Hold the answer back while the disk is full, but not for ever."""
+        deadline = time.monotonic() + (0 if self._full else ROOM_SECONDS)
+        while True:
+            try:
+                return self._append()
+            except OSError as error:
+                if time.monotonic() < deadline:
+                    await asyncio.sleep(0.05)
+                    continue
+                self._full = True
+                raise AwsError(
+                    "ServiceUnavailable",
+                    f"The local cloud did what was asked, and cannot keep it: {error.strerror} ({self._path}). Make "
+                    "room: it is kept with the next call that succeeds, and lost if the local cloud ends before that.",
+                    503,
+                ) from error
 
     def _append(self) -> None:
         if self._unwritten and self._file is not None:
             self._file.append(self._unwritten)
-            self._unwritten = []
+            self._unwritten, self._full = [], False
 
     @property
     def _path(self) -> Any:

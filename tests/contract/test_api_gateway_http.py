@@ -178,7 +178,7 @@ def test_integrations_that_nothing_would_run_are_refused(api: Api):
                 type=kind,
                 integrationHttpMethod="GET",
                 uri=uri,
-                credentials="arn:aws:iam::123456789012:role/r",
+                credentials=role,
             )
         )
         assert (code, status, uri in message) == ("NotImplemented", 501, True)

@@ -30,7 +30,7 @@ def tools_python() -> Path:
     python = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     wanted = f"{sys.version}\n{REQUIREMENTS.read_text()}"
     made = ENVIRONMENT / "made-from.txt"
-    with FileLock(f"{ENVIRONMENT}.lock", timeout=300):
+    with FileLock(f"{ENVIRONMENT}.lock", timeout=600):
         if made.exists() and made.read_text() == wanted:
             return python
         if os.environ.get("LABKIT_OFFLINE"):
@@ -61,11 +61,12 @@ def tools_environ(cloud: dict[str, Any], tmp_path: Path) -> dict[str, str]:
 def run_tool(tools_python: Path, tools_environ: dict[str, str], tmp_path: Path) -> RunTool:
     """``run_tool("-m", "awscli", "s3", "ls")``: run the tools' Python in *tmp_path*, which must end with 0."""
 
-    def run(*arguments: str, cwd: Path = tmp_path, **environ: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, cwd: Path = tmp_path, input: str = "", **environ: str) -> subprocess.CompletedProcess[str]:
         command = [str(tools_python), *arguments]
         done = subprocess.run(
-            command, cwd=cwd, env=tools_environ | environ, capture_output=True, text=True, timeout=60, check=False
-        )
+            command, cwd=cwd, env=tools_environ | environ, input=input, capture_output=True, text=True, timeout=120,
+            check=False,
+        )  # fmt: skip
         assert done.returncode == 0, f"{' '.join(arguments)} ended with {done.returncode}:\n{done.stdout}{done.stderr}"
         return done
 

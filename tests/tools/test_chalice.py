@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.timeout(300)  # the first test of a tool makes .venv-tools
+pytestmark = pytest.mark.timeout(600)  # the first test of a tool makes .venv-tools
 
 CHALICE = "from chalice.cli import main; raise SystemExit(main())"
 APP = """

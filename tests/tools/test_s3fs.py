@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-pytestmark = pytest.mark.timeout(300)  # the first test of a tool makes .venv-tools
+pytestmark = pytest.mark.timeout(600)  # the first test of a tool makes .venv-tools
 
 SCRIPT = """
 import json, sys

@@ -166,6 +166,11 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         else:
             raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
 
+    async def get_package(bucket: str, key: str) -> Any:
+        if not await buckets.exists(bucket):
+            raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
+        return await buckets.get_object(bucket, key)
+
     async def send_to_dlq(target_arn: str, body: str, attributes: dict[str, Any]) -> None:
         if target_arn.startswith("arn:aws:sns:"):
             sns.publish_by_role(target_arn, body, attributes=attributes)
@@ -187,7 +192,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         trusts=iam.trusts,
         role_can=iam.role_can,
         put_log_events=logs.put_log_events,
-        get_object=buckets.get_object,
+        get_object=get_package,
         deliver=deliver,
         send_to_dlq=send_to_dlq,
         clock=clock,

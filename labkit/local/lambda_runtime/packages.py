@@ -54,12 +54,12 @@ async def package_of(code: dict[str, Any], get_object: Callable[[str, str], Awai
         return bytes(code["ZipFile"])
     if not code.get("S3Bucket"):
         raise invalid("Please provide a source for function code.")
-    stored = await get_object(str(code["S3Bucket"]), str(code.get("S3Key")))
+    try:
+        stored = await get_object(str(code["S3Bucket"]), str(code.get("S3Key")))
+    except AwsError as error:
+        raise _not_got(error.code, error.message) from error
     if stored is None:
-        raise invalid(
-            "Error occurred while GetObject. S3 Error Code: NoSuchKey. "
-            "S3 Error Message: The specified key does not exist."
-        )
+        raise _not_got("NoSuchKey", "The specified key does not exist.")
     return bytes(stored.body)
 
 
@@ -189,6 +189,10 @@ class Unpacking:
         with archive.open(member) as source:
             path.symlink_to(source.read(LONGEST_LINK).decode())
         self._links.append(path)
+
+
+def _not_got(code: str, message: str) -> AwsError:
+    return invalid(f"Error occurred while GetObject. S3 Error Code: {code}. S3 Error Message: {message}")
 
 
 def _is_link(member: zipfile.ZipInfo) -> bool:

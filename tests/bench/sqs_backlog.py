@@ -10,12 +10,20 @@ from labkit import bench
 
 BACKLOGS = (100, 1_000, 10_000, 100_000)
 ROUNDS = 50
+KINDS: tuple[tuple[str, str, dict[str, str]], ...] = (
+    ("standard", "", {}),
+    ("FIFO", ".fifo", {"FifoQueue": "true", "ContentBasedDeduplication": "true"}),
+)
 
 
 def fill(sqs: Any, url: str, count: int) -> None:
-    """Let *count* messages wait."""
+    """Let *count* messages wait; on a FIFO queue in a hundred groups."""
     for start in range(0, count, 10):
-        entries = [{"Id": str(n), "MessageBody": f"visit {start + n}"} for n in range(min(10, count - start))]
+        entries: list[dict[str, Any]] = [
+            {"Id": str(n), "MessageBody": f"visit {start + n}"} for n in range(min(10, count - start))
+        ]
+        if url.endswith(".fifo"):
+            entries = [entry | {"MessageGroupId": f"customer-{start // 10 % 100}"} for entry in entries]
         sqs.send_message_batch(QueueUrl=url, Entries=entries)
 
 
@@ -29,17 +37,20 @@ def receive_and_delete(sqs: Any, url: str) -> float:
 
 
 def main() -> None:
-    """Print one line per backlog; the ratios are what counts."""
+    """Print one line per backlog and kind of queue; the ratios are what counts."""
     with bench.labkit_target() as target:
-        sqs, first = target.client("sqs"), 0.0
-        for backlog in BACKLOGS:
-            url = sqs.create_queue(QueueName=f"backlog-{backlog}")["QueueUrl"]
-            fill(sqs, url, backlog + 10 * ROUNDS)
-            median = statistics.median(receive_and_delete(sqs, url) for _ in range(ROUNDS))
-            first = first or median
-            print(
-                f"{backlog:>7} waiting: {median:.2f} ms to receive and delete ten ({median / first:.2f}×)", flush=True
-            )
+        sqs = target.client("sqs")
+        for kind, suffix, attributes in KINDS:
+            first = 0.0
+            for backlog in BACKLOGS:
+                url = sqs.create_queue(QueueName=f"backlog-{backlog}{suffix}", Attributes=attributes)["QueueUrl"]
+                fill(sqs, url, backlog + 10 * ROUNDS)
+                median = statistics.median(receive_and_delete(sqs, url) for _ in range(ROUNDS))
+                first = first or median
+                print(
+                    f"{kind}, {backlog:>7} waiting: {median:.2f} ms to receive and delete ten ({median / first:.2f}×)",
+                    flush=True,
+                )
 
 
 if __name__ == "__main__":

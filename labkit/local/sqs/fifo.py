@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/FIFO-
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -47,6 +48,7 @@ class Groups:
     def __init__(self) -> None:
         self.by_id: dict[str, Group] = {}
         self._turns: OrderedDict[str, Group] = OrderedDict()
+        self._never_received: dict[int, Message] = {}
         self._count = 0
 
     def __len__(self) -> int:
@@ -61,9 +63,9 @@ class Groups:
         """Whether a message can be received now."""
         return bool(self._turns)
 
-    def heads(self) -> Iterator[Message]:
-        """Yield the oldest message of each group."""
-        return (group.visible[0] for group in self.by_id.values() if group.visible)
+    def heads(self) -> list[Message]:
+        """Return the message that has waited longest and was never received."""
+        return list(itertools.islice(self._never_received.values(), 1))
 
     def append(self, message: Message) -> None:
         """Let a message wait that is new, or that nobody deleted in time: it goes where it was before."""
@@ -76,6 +78,8 @@ class Groups:
         else:
             group.visible.append(message)
         self._count += 1
+        if not message.receive_count:
+            self._never_received[message.sequence_number] = message
         self.release(message)
 
     def first(self) -> Message | None:
@@ -85,9 +89,14 @@ class Groups:
     def pop(self) -> Message:
         """Take the next message out."""
         group_id, group = next(iter(self._turns.items()))
-        message = group.visible.popleft()
-        self._count -= 1
+        message = self._leave(group)
         self._take_turn(group_id, group)
+        return message
+
+    def _leave(self, group: Group) -> Message:
+        message = group.visible.popleft()
+        self._never_received.pop(message.sequence_number, None)
+        self._count -= 1
         return message
 
     def hide(self, message: Message) -> None:
@@ -115,14 +124,14 @@ class Groups:
         """Forget what is older than the retention period."""
         for group_id, group in list(self.by_id.items()):
             while group.visible and group.visible[0].sent_at < oldest:
-                group.visible.popleft().deleted = True
-                self._count -= 1
+                self._leave(group).deleted = True
             self._take_turn(group_id, group)
 
     def clear(self) -> None:
         """Forget everything."""
         self.by_id.clear()
         self._turns.clear()
+        self._never_received.clear()
         self._count = 0
 
 

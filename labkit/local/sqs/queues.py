@@ -213,8 +213,8 @@ class Queues:
             oldest = queue.oldest()
             yield arn, "ApproximateAgeOfOldestMessage", float(int(now - oldest.sent_at)) if oldest else 0.0
             if isinstance(queue, FifoQueue):
-                busy = sum(bool(group.in_flight) for group in queue.waiting.by_id.values())
-                yield arn, "ApproximateNumberOfGroupsWithInflightMessages", float(busy)
+                groups = {message.group_id for message in queue.in_flight.values()}
+                yield arn, "ApproximateNumberOfGroupsWithInflightMessages", float(len(groups))
 
     def of(self, call: ApiCall) -> Queue:
         """Find the queue that a call's QueueUrl names."""

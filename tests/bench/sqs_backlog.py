@@ -9,7 +9,7 @@ from typing import Any
 from labkit import bench
 
 BACKLOGS = (100, 1_000, 10_000, 100_000)
-ROUNDS = 50
+ROUNDS = 100
 KINDS: tuple[tuple[str, str, dict[str, str]], ...] = (
     ("standard", "", {}),
     ("FIFO", ".fifo", {"FifoQueue": "true", "ContentBasedDeduplication": "true"}),
@@ -37,16 +37,23 @@ def receive_and_delete(sqs: Any, url: str) -> float:
 
 
 def main() -> None:
-    """Print one line per backlog and kind of queue; the ratios are what counts."""
+    """Print one line per backlog and kind of queue; the ratios are what counts, so the queues take turns."""
     with bench.labkit_target() as target:
         sqs = target.client("sqs")
         for kind, suffix, attributes in KINDS:
-            first = 0.0
-            for backlog in BACKLOGS:
-                url = sqs.create_queue(QueueName=f"backlog-{backlog}{suffix}", Attributes=attributes)["QueueUrl"]
+            times: dict[int, list[float]] = {backlog: [] for backlog in BACKLOGS}
+            urls = {
+                backlog: sqs.create_queue(QueueName=f"backlog-{backlog}{suffix}", Attributes=attributes)["QueueUrl"]
+                for backlog in BACKLOGS
+            }
+            for backlog, url in urls.items():
                 fill(sqs, url, backlog + 10 * ROUNDS)
-                median = statistics.median(receive_and_delete(sqs, url) for _ in range(ROUNDS))
-                first = first or median
+            for _ in range(ROUNDS):
+                for backlog, url in urls.items():
+                    times[backlog].append(receive_and_delete(sqs, url))
+            first = statistics.median(times[BACKLOGS[0]])
+            for backlog, milliseconds in times.items():
+                median = statistics.median(milliseconds)
                 print(
                     f"{kind}, {backlog:>7} waiting: {median:.2f} ms to receive and delete ten ({median / first:.2f}×)",
                     flush=True,

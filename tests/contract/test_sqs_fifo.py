@@ -466,6 +466,22 @@ def test_a_mapping_keeps_the_order_of_a_group_when_one_of_its_messages_fails(cli
     assert len(attributes["MessageDeduplicationId"]) == 64
 
 
+def test_functions_hand_over_to_standard_queues_only(client, fifo, function):
+    """AWS docs: Lambda, destinations of asynchronous invocations; AWS's sentence is not public."""
+    arn = attributes_of(client, fifo(), "QueueArn")["QueueArn"]
+    name = function("def lambda_handler(event, context):\n    pass\n", (["sqs:*"], arn))
+    functions, target = client("lambda"), {"OnFailure": {"Destination": arn}}
+
+    refused = [
+        refusal(functions.update_function_configuration, FunctionName=name, DeadLetterConfig={"TargetArn": arn}),
+        refusal(functions.put_function_event_invoke_config, FunctionName=name, DestinationConfig=target),
+    ]
+
+    assert [(code, "standard queue" in message) for code, message in refused] == [
+        ("InvalidParameterValueException", True)
+    ] * 2
+
+
 BATCH_WITHOUT_WINDOW = "Maximum batch window in seconds must be greater than 0 if maximum batch size is greater than 10"
 
 

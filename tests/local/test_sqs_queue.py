@@ -154,3 +154,17 @@ def test_no_more_than_120000_messages_are_in_flight(name, wait, refused):
         assert over.value.code == "OverLimit"
     else:
         assert asyncio.run(receiving) == []
+
+
+def test_a_message_is_hidden_for_twelve_hours_at_most_however_often_it_is_extended():
+    """They count from its last receive (AWS docs: visibility timeout; the sentence is AWS's in public logs)."""
+    queues, hours = Queues(clock=Clock()), 3600
+    queue = queues.all["arn"] = Queue("q", "arn", 0.0)
+    queue.add(message("a", sent_at=time.time()), time.time(), 0)
+    [taken] = queue.take(time.time() - 2 * hours, 1, 10 * hours, never)
+    change = Messages(queues, clock=Clock(), measure=lambda *measured: None)._change_visibility
+    entry = {"ReceiptHandle": taken.receipt_handle, "VisibilityTimeout": 10 * hours}
+
+    change(queue, entry)
+    with pytest.raises(AwsError, match=r"Total VisibilityTimeout .* beyond the limit \[43200 seconds\]"):
+        change(queue, entry | {"VisibilityTimeout": 10 * hours + 1})

@@ -109,6 +109,8 @@ def _check_destinations(config: dict[str, Any]) -> None:
     arn = str((config.get("OnFailure") or {}).get("Destination") or "")
     if arn and arn.split(":")[2:3] not in [[service] for service in DESTINATIONS]:
         raise invalid(f"An on-failure destination is a queue, a topic or a bucket; Destination was {arn!r}.")
+    if arn.endswith(".fifo"):
+        raise invalid(f"An on-failure destination is a standard queue or topic, no FIFO one; Destination was {arn!r}.")
 
 
 def check_starting_position(params: dict[str, Any], source: str) -> float:

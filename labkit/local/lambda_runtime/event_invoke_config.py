@@ -85,6 +85,8 @@ class EventInvokeConfigs:
                 for target in [(config.get(name) or {}).get("Destination")]
             ]
             raise invalid(f"The provided destination config DestinationConfig({', '.join(shown)}) is invalid.")
+        if service in ("sqs", "sns") and destination.endswith(".fifo"):
+            raise invalid(f"A destination is a standard queue or topic, no FIFO one; it was {destination!r}.")
         if service == "lambda" and not self._exists(destination):
             raise invalid(f"The destination ARN {destination} is invalid.")
 

@@ -135,6 +135,10 @@ async def check_dead_letter(
     verb = {"sqs": "SendMessage", "sns": "Publish"}.get(service)
     if verb is None:
         raise invalid(f"The provided target is neither a queue nor a topic: {arn}")
+    if str(arn).endswith(".fifo"):
+        raise invalid(
+            f"A function's dead-letter queue is a standard queue or topic, no FIFO one; TargetArn was {arn!r}."
+        )
     if not await role_can(role, f"{service}:{verb}", arn):
         raise invalid(f"The provided execution role does not have permissions to call {verb} on {service.upper()}")
 

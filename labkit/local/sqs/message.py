@@ -12,10 +12,10 @@ from typing import Any
 
 @dataclass(slots=True, eq=False)
 class Message:
-    """A message; times are epoch seconds. *source* is the queue it came to this DLQ from.
+    """A message; times are epoch seconds, *received_at* that of the last receive.
 
-    *earlier_receives* counts those from other queues; *group_id*, *deduplication_id* and *sequence_number* matter on
-    FIFO queues.
+    *source* is the queue it came to this DLQ from, *earlier_receives* counts those from other queues; *group_id*,
+    *deduplication_id* and *sequence_number* matter on FIFO queues.
     """
 
     message_id: str
@@ -37,6 +37,7 @@ class Message:
     deduplication_id: str = ""
     sequence_number: int = 0
     trace_header: str = ""
+    received_at: float = 0.0
 
     @property
     def attributes(self) -> dict[str, str]:

@@ -141,7 +141,13 @@ class Messages:
                 f"Value {seconds} for parameter VisibilityTimeout is invalid. "
                 f"Reason: VisibilityTimeout must be an integer between 0 and {LONGEST_HIDDEN}."
             )
-        if not queue.change_visibility(handle, self._clock.now(), seconds):
+        now, message = self._clock.now(), queue.in_flight.get(handle[:32])
+        if message and int(now - message.received_at) + seconds > LONGEST_HIDDEN:
+            raise invalid(
+                f"Value {seconds} for parameter VisibilityTimeout is invalid. "
+                f"Reason: Total VisibilityTimeout for the message is beyond the limit [{LONGEST_HIDDEN} seconds]"
+            )
+        if not queue.change_visibility(handle, now, seconds):
             raise invalid(
                 f"Value {handle} for parameter ReceiptHandle is invalid. "
                 "Reason: Message does not exist or is not available for visibility timeout change."

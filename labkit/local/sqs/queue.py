@@ -96,7 +96,7 @@ class Queue:
                 self.note("drop", self.arn, message.message_id)
                 continue
             message.receive_count += 1
-            message.first_received_at = message.first_received_at or now
+            message.received_at, message.first_received_at = now, message.first_received_at or now
             message.receipt_handle = message.message_id.replace("-", "") + uuid.uuid4().hex
             taken.append(message)
         for message in taken:

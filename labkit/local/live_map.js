@@ -26,7 +26,8 @@ const STYLE = `
 .lm th, .lm td { text-align: left; vertical-align: top; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid #8884; overflow-wrap: anywhere; }
 `;
 const ORDER = ["API Gateway", "EventBridge rule", "CloudTrail", "SNS topic", "Lambda function", "SQS queue",
-  "Kinesis stream", "DynamoDB table", "S3 bucket", "E-mail"];
+  "Kinesis stream", "DynamoDB table", "S3 bucket", "E-mail", "HTTP endpoint"];
+const OUTSIDE = ["E-mail", "HTTP endpoint"];  // they belong to whoever is subscribed
 const LINES = 6;
 const READABLE = 4000; // milliseconds
 let maps = 0;
@@ -62,12 +63,12 @@ export function createMap(root, { lab = "", title = "h1" } = {}) {
   const recent = new Map();
 
   const short = (name) => (lab ? name.replace(new RegExp(`-${lab}(?=-\\d{12}$|$)`), "").replace(/-\d{12}$/, "") : name);
-  const ofLab = (part) => !lab || part.service === "E-mail" || new RegExp(`-${lab}(-\\d{12})?$`).test(part.name);
+  const ofLab = (part) => !lab || OUTSIDE.includes(part.service) || new RegExp(`-${lab}(-\\d{12})?$`).test(part.name);
 
   function show(picture) {
     const named = picture.parts.filter(ofLab);
     arrows = picture.arrows.filter((arrow) => [arrow.start, arrow.end].every((id) => named.some((part) => part.id === id)));
-    const parts = named.filter((part) => part.service !== "E-mail" || arrows.some((arrow) => arrow.end === part.id));
+    const parts = named.filter((part) => !OUTSIDE.includes(part.service) || arrows.some((arrow) => arrow.end === part.id));
     const failing = parts.filter((part) => part.problem);
     const hidden = picture.parts.length - parts.length;
     state.textContent = `${parts.length} parts · ${failing.length ? `${failing.length} failing` : "nothing failing"} · ` +

@@ -48,11 +48,8 @@ class LiveMap:
         drawn = [one for draw in self._draw for one in draw()] + await self._look()
         drawn += [Arrow(start, end, how) for (start, end), how in self._uses.items()]
         parts = {part.id: part for part in drawn if isinstance(part, Part)}
-        arrows = {
-            (arrow.start, arrow.end): arrow
-            for arrow in drawn
-            if isinstance(arrow, Arrow) and arrow.start in parts and arrow.end in parts
-        }
+        ends = {(part_of(one.start), part_of(one.end)): one.how for one in drawn if isinstance(one, Arrow)}
+        arrows = {pair: how for pair, how in ends.items() if parts.keys() >= set(pair)}
         return {
             "kind": "picture",
             "parts": [
@@ -62,7 +59,7 @@ class LiveMap:
                 }
                 for part in parts.values()
             ],
-            "arrows": [{"start": arrow.start, "end": arrow.end, "how": arrow.how} for arrow in arrows.values()],
+            "arrows": [{"start": start, "end": end, "how": how} for (start, end), how in arrows.items()],
         }  # fmt: skip
 
     async def stream(self) -> AsyncGenerator[bytes, None]:

@@ -30,9 +30,11 @@ Picture = list[Part | Arrow]
 
 
 def part_of(arn: str) -> str:
-    """Return the id of the part that an ARN belongs to: an object's bucket, a stream's table."""
+    """Return the id of the part that an ARN belongs to: an object's bucket, a stream's table, a version's function."""
     if arn.startswith("arn:aws:s3:::"):
         return arn.partition("/")[0]
+    if arn.startswith("arn:aws:lambda:"):
+        return ":".join(arn.split(":")[:7])
     for inside in ("/stream/", "/index/"):
         if arn.startswith("arn:aws:dynamodb:"):
             arn = arn.partition(inside)[0]

@@ -52,11 +52,17 @@ def test_an_arrow_whose_end_was_deleted_is_left_out():
     assert arrows(live_map(PARTS[0], Arrow(FUNCTION, QUEUE, "on failure"))) == []
 
 
+def test_an_arrow_to_an_alias_ends_at_its_function():
+    """A subscription, a rule or a notification may name a version or an alias."""
+    assert arrows(live_map(*PARTS, Arrow(QUEUE, f"{FUNCTION}:live", "trigger"))) == [(QUEUE, FUNCTION, "trigger")]
+
+
 def test_objects_belong_to_their_bucket_and_streams_and_indexes_to_their_table():
     """Arrows lead to parts, and these are parts."""
     table = "arn:aws:dynamodb:us-east-1:123456789012:table/Visits"
 
     assert part_of("arn:aws:s3:::lake/visits/a.json") == "arn:aws:s3:::lake"
+    assert part_of(f"{FUNCTION}:live") == part_of(FUNCTION) == FUNCTION
     assert (part_of(f"{table}/stream/2026"), part_of(f"{table}/index/i"), part_of(QUEUE)) == (table, table, QUEUE)
 
 

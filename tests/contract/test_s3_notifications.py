@@ -11,12 +11,14 @@ import json
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.conftest import make_client
 from tests.contract.test_arrows import PRINTING, allow, printed
 from tests.contract.test_s3_post_object import form
 from tests.plain_http import http
 
 ACCOUNT = "123456789012"
 EVERYTHING = ["s3:ObjectCreated:*", "s3:ObjectRemoved:*", "s3:ObjectTagging:*", "s3:ObjectAcl:Put"]
+REPLACED = ("content-length", "content-md5", "x-amz-checksum-crc32", "x-amz-sdk-checksum-algorithm")
 UNREACHABLE = "Unable to validate the following destination configurations"
 
 
@@ -373,3 +375,22 @@ def test_a_bucket_that_is_not_there_has_no_configuration(client, bucket, open_qu
     assert missing.value.response["Error"]["Code"] == "NoSuchBucket"
     assert missing.value.response["Error"]["BucketName"] == bucket
     assert "QueueConfigurations" not in client("s3").get_bucket_notification_configuration(Bucket=bucket)
+
+
+@pytest.mark.parametrize("body", [b"<", b"{}", b"\xff", b"<NotificationConfiguration>" + b"<a>" * 1000])
+def test_what_is_no_xml_is_said_to_be_malformed(cloud, bucket, body):
+    """S3 API reference, "Error responses": whichever tool sent it."""
+    s3 = make_client(cloud, "s3")
+
+    def replace(request, **more):
+        for name in [name for name in request.headers if name.lower() in REPLACED]:
+            del request.headers[name]
+        request.data = body
+
+    s3.meta.events.register("before-sign.s3.PutBucketNotificationConfiguration", replace)
+
+    with pytest.raises(ClientError) as refused:
+        s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
+
+    s3.close()
+    assert refused.value.response["Error"]["Code"] == "MalformedXML"

@@ -134,6 +134,9 @@ def _recognise_json(http: HttpRequest, service: str, region: str, caller: Caller
 
 
 def _unreadable(service: str, operation: str, error: Exception) -> AwsError:
+    if service == "s3":
+        text = "The XML you provided was not well-formed or did not validate against our published schema"
+        return AwsError("MalformedXML", text, 400)
     return AwsError("SerializationException", f"The request to {service}:{operation} cannot be read: {error}", 400)
 
 

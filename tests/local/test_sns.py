@@ -17,6 +17,7 @@ from labkit.local.sns.filter_policy import ATTRIBUTES, BODY, check_filter_policy
 from labkit.local.sns.http_endpoint import retry_pauses
 from labkit.local.sns.message_attributes import check_message
 from labkit.local.sns.subscription_attributes import read_attributes
+from labkit.local.sns.subscriptions import EMAIL
 from labkit.local.sns.topic_attributes import check_topic_attribute, effective_delivery_policy
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
@@ -124,6 +125,17 @@ def test_no_subject_and_no_display_name_adds_a_header(text):
             ["From", "To", "Subject", "Date", "Message-ID", "Content-Type", "Content-Transfer-Encoding", "MIME-Version"]
         )
         assert (read["To"], "Bcc" in read) == ("ada@example.com", False)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.from_regex(EMAIL, fullmatch=True), st.text(max_size=20))
+def test_every_address_that_is_taken_gets_one_mail_with_whatever_was_published(address, text):
+    """Neither the address nor the text can break a delivery that was promised."""
+    subscription = {**SUBSCRIPTION, "endpoint": address}
+    mail = notification_mail(subscription, "", None, text, "http://x")
+
+    assert mail.partition(b"\r\n\r\n")[0].count(b"\r\nTo: ") == 1
+    assert address.encode("ascii")
 
 
 HOSTILE = st.sampled_from(

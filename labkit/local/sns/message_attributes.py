@@ -44,6 +44,7 @@ def bodies(message: dict[str, Any]) -> dict[str, str]:
         raise _invalid("MessageStructure")
     try:
         given = json.loads(message["Message"])
+        json.dumps(given, ensure_ascii=False).encode()  # half a character would break every delivery
     except (ValueError, RecursionError):
         raise _invalid("Message Structure - JSON message body failed to parse") from None
     texts = {name: text for name, text in given.items() if isinstance(text, str)} if isinstance(given, dict) else {}

@@ -18,7 +18,7 @@ from labkit.local.sns.subscription_attributes import read_attributes, same_attri
 from labkit.local.sns.topic_attributes import invalid
 from labkit.local.sns.topics import check_arn, page_of
 
-EMAIL = re.compile(r"[^@\s<>\"',;]+@[^@\s<>\"',;]+")
+EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,255}")
 TOKEN = re.compile(r"[0-9a-f]{64,512}")
 ENDPOINT_ARN = re.compile(r"arn:aws:(sqs|lambda):[a-z0-9-]+:\d{12}:\S+")
 TOKEN_SECONDS = 172_800

@@ -467,6 +467,20 @@ def test_a_trail_is_seen_elsewhere_when_it_logs_there_and_changed_at_home_only(c
     assert refusal(cloudtrail.put_insight_selectors, TrailName=name, InsightSelectors=[])[0] == "NotImplemented"
 
 
+def test_a_trail_of_all_regions_writes_a_file_for_each(client, make_trail, eventually):
+    """The region stands in the key of a log file (cloudtrail-find-log-files)."""
+    name, bucket = make_trail(IsMultiRegionTrail=True)
+    client("cloudtrail").start_logging(Name=name)
+    for region in ("us-east-1", "eu-west-1"):
+        client("sqs", region_name=region).list_queues()
+
+    def regions():
+        keys = [item["Key"] for item in client("s3").list_objects_v2(Bucket=bucket).get("Contents", [])]
+        return {key.split("/")[3] for key in keys} == {"us-east-1", "eu-west-1"}
+
+    assert eventually(regions)
+
+
 def test_tags_of_a_trail_are_added_and_removed(client, make_trail):
     """API_AddTags, API_RemoveTags."""
     cloudtrail, (name, _) = client("cloudtrail"), make_trail(TagsList=[{"Key": "a", "Value": "1"}])

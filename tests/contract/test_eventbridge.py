@@ -152,6 +152,7 @@ def test_a_rule_has_five_targets(events, rule):
         ({"Arn": "q"}, "Provided Arn is not in correct format."),
         ({"Arn": f"arn:aws:logs:{PLACE}:log-group"}, "Provided Arn is not in correct format."),
         ({"Arn": f"arn:aws:states:{PLACE}:stateMachine:m"}, "delivers to lambda, logs, sns, sqs only"),
+        ({"Arn": f"arn:aws:sns:{PLACE}:topic.fifo"}, "does not deliver to FIFO topics"),
         ({"Arn": f"{QUEUE}.fifo"}, "SqsParameters must be specified for target: t."),
         ({"DeadLetterConfig": {"Arn": f"{QUEUE}.fifo"}}, "Only a standard SQS queue can be the dead-letter queue"),
         ({"HttpParameters": {}}, "does not support HttpParameters"),

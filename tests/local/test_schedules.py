@@ -10,6 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from labkit.local.eventbridge.event_buses import EventBuses
+from labkit.local.eventbridge.rules import Rules
 from labkit.local.eventbridge.schedule_expression import InvalidSchedule, next_run
 from labkit.local.eventbridge.schedules import Schedules
 
@@ -112,3 +114,20 @@ def test_the_timer_fires_each_due_time_once_and_ends_with_its_last_rule():
     minute, ended = asyncio.run(run())
 
     assert (fired, ended) == ([("now", minute)], True)
+
+
+def test_a_restored_schedule_is_due_when_it_would_have_been():
+    """A rate counts from when its rule was put; what was due meanwhile is not made up for."""
+    kept = {
+        "Name": "r", "Arn": "arn:aws:events:us-east-1:123456789012:rule/r", "ScheduleExpression": "rate(5 minutes)",
+        "State": "ENABLED", "EventBusName": "default", "bus": "b", "put_at": PUT, "targets": {}, "tags": {},
+    }  # fmt: skip
+
+    async def run():
+        schedules = Schedules(now=lambda: NOW, fire=lambda arn, due: None)
+        rules = Rules(buses=EventBuses(now=time.time), schedules=schedules, services=set(), now=time.time)
+        rules.restore([kept])
+        schedules.close()
+        return schedules._due
+
+    assert asyncio.run(run()) == {kept["Arn"]: epoch("2026-01-15T11:05:30")}

@@ -47,7 +47,7 @@ class Delivery:
         """Write *record* into the trail's next log file."""
         self.unwritten.setdefault(trail_arn, []).append(record)
         if len(self.unwritten[trail_arn]) == 1:
-            self._later(self._write_log_file(trail_arn))
+            self._later(self._write_log_files(trail_arn))
 
     def to_rules(self, record: dict[str, Any]) -> None:
         """Send *record* to EventBridge."""
@@ -72,15 +72,24 @@ class Delivery:
         del self.unsent[record["eventID"]]
         self._note("sent", record["eventID"])
 
-    async def _write_log_file(self, arn: str) -> None:
+    async def _write_log_files(self, arn: str) -> None:
         await asyncio.sleep(self._clock.scaled(LOG_FILE_SECONDS))
         records, trail = self.unwritten.pop(arn, []), self._trail(arn)
         if trail is not None and records:
-            await self._put_log_file(trail, records)
+            await self._put_log_files(trail, records)
         self._note("written", arn, len(records))
 
-    async def _put_log_file(self, trail: dict[str, Any], records: list[dict[str, Any]]) -> None:
-        now, region = datetime.fromtimestamp(self._clock.now(), UTC), records[0]["awsRegion"]
+    async def _put_log_files(self, trail: dict[str, Any], records: list[dict[str, Any]]) -> None:
+        trail["delivery_error"] = await self._why_not(trail)
+        if trail["delivery_error"]:
+            self._emit("not delivered", trail=trail["Name"], bucket=trail["S3BucketName"], why=trail["delivery_error"])
+            return
+        for region in sorted({record["awsRegion"] for record in records}):
+            await self._put_log_file(trail, region, [one for one in records if one["awsRegion"] == region])
+        trail["times"]["LatestDeliveryTime"] = self._clock.now()
+
+    async def _put_log_file(self, trail: dict[str, Any], region: str, records: list[dict[str, Any]]) -> None:
+        now = datetime.fromtimestamp(self._clock.now(), UTC)
         prefix = f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
         unique = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
         key = (
@@ -88,12 +97,7 @@ class Delivery:
             f"{ACCOUNT_ID}_CloudTrail_{region}_{now:%Y%m%dT%H%MZ}_{unique}.json.gz"
         )
         content = gzip.compress(json.dumps({"Records": records}, default=str).encode())
-        trail["delivery_error"] = await self._why_not(trail)
-        if trail["delivery_error"]:
-            self._emit("not delivered", trail=trail["Name"], bucket=trail["S3BucketName"], why=trail["delivery_error"])
-            return
         await self._put_object(trail["S3BucketName"], key, content, "application/json")
-        trail["times"]["LatestDeliveryTime"] = self._clock.now()
 
     def _later(self, work: Any) -> None:
         task = asyncio.create_task(work)

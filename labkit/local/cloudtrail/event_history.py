@@ -60,7 +60,7 @@ class EventHistory:
             raise AwsError("InvalidEventCategoryException", "EventCategory can only be insight.")
         records = [] if params.get("EventCategory") else list(reversed(self.records))  # there are no Insights
         found = [
-            event
+            (event, record)
             for record in records
             if record["awsRegion"] == call.region and _in_time(record, params)
             for event in [_looked_up(record)]
@@ -69,7 +69,10 @@ class EventHistory:
         token = str(params.get("NextToken") or "0")
         if not (token.isascii() and token.isdecimal() and len(token) < 10):
             raise AwsError("InvalidNextTokenException", "The NextToken is not one of this look-up.")
-        page = found[int(token) : int(token) + most]
+        page = [
+            {**event, "CloudTrailEvent": json.dumps(record, default=str)}
+            for event, record in found[int(token) : int(token) + most]
+        ]
         more = int(token) + most < len(found)
         return {"Events": page, **({"NextToken": str(int(token) + most)} if more else {})}
 
@@ -91,7 +94,6 @@ def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
         "EventSource": record["eventSource"],
         "Username": user,
         "Resources": _resources(record),
-        "CloudTrailEvent": json.dumps(record, default=str),
     }
     if identity.get("accessKeyId"):  # who calls without a signature has none
         event["AccessKeyId"] = identity["accessKeyId"]

@@ -161,7 +161,9 @@ class Rules:
             raise _invalid(f"The local cloud delivers to {known} only; the Arn of target {id_} is {arn}.")
         if unknown := sorted(UNSUPPORTED & set(target)):
             raise _invalid(f"The local cloud does not support {unknown[0]}, which target {id_} has.")
-        if arn.startswith("arn:aws:sqs:") and arn.endswith(".fifo") and not target.get("SqsParameters"):
+        if parts[2] == "sns" and arn.endswith(".fifo"):
+            raise _invalid(f"EventBridge does not deliver to FIFO topics; the Arn of target {id_} is {arn}.")
+        if parts[2] == "sqs" and arn.endswith(".fifo") and not target.get("SqsParameters"):
             raise _invalid(f"Parameter(s) SqsParameters must be specified for target: {id_}.")
         dlq = (target.get("DeadLetterConfig") or {}).get("Arn")
         if dlq and (dlq.split(":")[2:3] != ["sqs"] or dlq.endswith(".fifo")):

@@ -72,6 +72,8 @@ class Iam:
         """
         if call.service == "sts":
             return  # a trust policy decides there
+        if call.caller.kind == "administrator" and call.service not in self._resource_policies:
+            return
         for action, resource in needs_of(call):
             await self.demand(call, action, resource)
 

@@ -79,14 +79,6 @@ class S3Access:
             )
         return await forward(call)
 
-    @staticmethod
-    async def put_bucket_website(call: ApiCall, forward: Forward) -> HttpResponse:
-        """Refuse an index document that could never be the end of an address."""
-        index = (call.params.get("WebsiteConfiguration") or {}).get("IndexDocument")
-        if index is not None and (not index.get("Suffix") or "/" in index["Suffix"]):
-            raise AwsError("InvalidArgument", "The IndexDocument Suffix is not well formed", 400)
-        return await forward(call)
-
     async def authorise_anybody(self, call: ApiCall) -> None:
         """Let a request that nobody signed pass, where the bucket policy opens it to everybody.
 

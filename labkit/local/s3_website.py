@@ -5,14 +5,17 @@ https://docs.aws.amazon.com/AmazonS3/latest/userguide/WebsiteHosting.html
 
 from __future__ import annotations
 
+import base64
 import html
-import uuid
+import re
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import quote, unquote
 
 from labkit.local.api_call import HttpRequest, HttpResponse
 
+NOT_IN_HOST = re.compile(r"[^\w.:\[\]-]", re.ASCII)
 TITLES = {403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 
 
@@ -34,7 +37,8 @@ class Website:
     async def handle(self, request: HttpRequest, bucket: str, raw_key: str) -> HttpResponse:
         """Answer one request of a browser."""
         if request.method not in ("GET", "HEAD"):
-            return error_page(405, "MethodNotAllowed", "The specified method is not allowed against this resource.")
+            text = "The specified method is not allowed against this resource."
+            return error_page(405, "MethodNotAllowed", text, Method=request.method, ResourceType="OBJECT")
         if not await self._exists(bucket):
             return error_page(404, "NoSuchBucket", "The specified bucket does not exist", BucketName=bucket)
         configuration = await self._configuration(bucket)
@@ -50,20 +54,22 @@ class Website:
             return _redirect(rule, key, request, base)
         suffix = configuration["IndexDocument"]["Suffix"]
         wanted = key + suffix if key == "" or key.endswith("/") else key
-        response = await self._object(request, bucket, wanted)
+        response = await self._object(request, bucket, wanted, base)
         if (
             response.status in (403, 404)
             and wanted == key
-            and (await self._object(request, bucket, f"{key}/{suffix}")).status == 200
+            and (await self._object(request, bucket, f"{key}/{suffix}", base)).status == 200
         ):
             return HttpResponse(302, headers={"Location": f"{base}/{quote(key)}/"})
         if response.status < 400:
             return response
         if rule := _rule(configuration, key, response.status):
             return _redirect(rule, key, request, base)
-        return await self._error_document(request, bucket, configuration, response)
+        error_key = (configuration.get("ErrorDocument") or {}).get("Key")
+        document = await self._object(request, bucket, error_key, base) if error_key else response
+        return _with_error_document(response, document) if error_key else response
 
-    async def _object(self, request: HttpRequest, bucket: str, key: str) -> HttpResponse:
+    async def _object(self, request: HttpRequest, bucket: str, key: str, base: str) -> HttpResponse:
         if not await self._anybody_may("s3:GetObject", bucket, key):
             return error_page(403, "AccessDenied", "Access Denied")
         stored = await self._get_object(bucket, key)
@@ -72,9 +78,10 @@ class Website:
             if await self._anybody_may("s3:ListBucket", bucket):
                 return error_page(404, "NoSuchKey", "The specified key does not exist.", Key=key)
             return error_page(403, "AccessDenied", "Access Denied")
-        if stored.website_redirect:
-            return HttpResponse(301, headers={"Location": stored.website_redirect})
+        if redirect := stored.website_redirect:
+            return HttpResponse(301, headers={"Location": base + redirect if redirect.startswith("/") else redirect})
         headers = {
+            **stored.headers,
             "Content-Type": stored.content_type,
             "ETag": stored.etag,
             "Last-Modified": f"{stored.last_modified:%a, %d %b %Y %H:%M:%S GMT}",
@@ -82,18 +89,6 @@ class Website:
         if request.headers.get("if-none-match") == stored.etag:
             return HttpResponse(304, headers=headers)
         return HttpResponse(200, stored.body, headers)
-
-    async def _error_document(
-        self, request: HttpRequest, bucket: str, configuration: dict[str, Any], response: HttpResponse
-    ) -> HttpResponse:
-        key = (configuration.get("ErrorDocument") or {}).get("Key")
-        if not key:
-            return response
-        document = await self._object(request, bucket, key)
-        if document.status != 200:
-            return _with_note(response, document)
-        document.status = response.status
-        return document
 
 
 def _rule(configuration: dict[str, Any], key: str, status: int | None) -> dict[str, Any] | None:
@@ -117,27 +112,33 @@ def _redirect(rule: dict[str, Any], key: str, request: HttpRequest, base: str) -
             (target.get("ReplaceKeyPrefixWith") or "") + key[len(prefix) :] if "ReplaceKeyPrefixWith" in target else key
         )
     host = target.get("HostName")
-    place = host or f"{request.headers.get('host')}{base}"
+    place = NOT_IN_HOST.sub("", host) if host else f"{request.headers.get('host')}{base}"
     location = f"{target.get('Protocol') or 'http'}://{place}/{quote(new_key)}"
     return HttpResponse(int(target.get("HttpRedirectCode") or 301), headers={"Location": location})
 
 
-def _with_note(response: HttpResponse, document: HttpResponse) -> HttpResponse:
-    """Add to an error's page why the error document is not shown instead."""
-    heading = b"<h3>An Error Occurred While Attempting to Retrieve a Custom Error Document</h3>"
-    facts = document.body.partition(b"<ul>")[2].partition(b"<li>RequestId")[0]
-    note = heading + b"<ul>" + facts + b"</ul></body>"
-    return HttpResponse(response.status, response.body.replace(b"</body>", note), response.headers)
+def _with_error_document(response: HttpResponse, document: HttpResponse) -> HttpResponse:
+    """Show the error document with the error's status; where it cannot be shown, the error's page says why."""
+    if document.status == 301:
+        return document
+    if document.status == 200:
+        document.status = response.status
+        return document
+    heading = b"<h3>An Error Occurred While Attempting to Retrieve a Custom Error Document</h3>\n"
+    facts = document.body.partition(b"<ul>\n")[2].partition(b"<li>RequestId")[0]
+    note = heading + b"<ul>\n" + facts + b"</ul>\n<hr/>"
+    return HttpResponse(response.status, response.body.replace(b"<hr/>", note), response.headers)
 
 
 def error_page(status: int, code: str, message: str, **details: str) -> HttpResponse:
     """Return the page by which the website endpoint tells of an error."""
-    facts = {"Code": code, "Message": message, **details, "RequestId": uuid.uuid4().hex[:16].upper()}
-    items = "".join(f"<li>{html.escape(name)}: {html.escape(value)}</li>" for name, value in facts.items())
+    ids = {"RequestId": secrets.token_hex(8).upper(), "HostId": base64.b64encode(secrets.token_bytes(56)).decode()}
+    facts = {"Code": code, "Message": message, **details, **ids}
+    items = "".join(f"<li>{html.escape(name)}: {html.escape(value)}</li>\n" for name, value in facts.items())
     title = f"{status} {TITLES[status]}"
     body = (
-        f'<!doctype html><html lang="en"><head><title>{title}</title></head>'
-        f"<body><h1>{title}</h1><ul>{items}</ul></body></html>\n"
+        f"<html>\n<head><title>{title}</title></head>\n<body>\n<h1>{title}</h1>\n<ul>\n{items}</ul>\n<hr/>\n"
+        "</body>\n</html>\n"
     )
     headers = {"Content-Type": "text/html; charset=utf-8"}
     return HttpResponse(status, body.encode(), headers | ({"Allow": "GET, HEAD"} if status == 405 else {}))

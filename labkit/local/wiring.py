@@ -62,6 +62,7 @@ from labkit.local.s3_notifications.destinations import Destinations
 from labkit.local.s3_notifications.notifications import TOLD, Notifications
 from labkit.local.s3_post_object import PostObject
 from labkit.local.s3_website import Website
+from labkit.local.s3_website_configuration import put_bucket_website
 from labkit.local.server import Routes, Server
 from labkit.local.sns.api import Sns
 from labkit.local.sqs.api import Sqs
@@ -403,7 +404,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
             ("s3", "PutBucketNotificationConfiguration"): notifications.put,
             ("s3", "GetBucketNotificationConfiguration"): notifications.get,
-            ("s3", "PutBucketWebsite"): s3_access.put_bucket_website,
+            ("s3", "PutBucketWebsite"): put_bucket_website,
             ("logs", "FilterLogEvents"): _after(functions.logs_written, log_events.filter_log_events),
             **cloudwatch.interceptors,
             **{("logs", name): _after(functions.logs_written) for name in LOG_READS},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -13,10 +13,15 @@ from moto.s3.models import FakeDeleteMarker, PublicAccessBlock
 
 from labkit.local.moto_app.app import MotoApp, backend
 
+SHOWN = frozenset({"cache-control", "content-disposition", "content-encoding", "content-language", "expires"})
+
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object: *body* bytes, *content_type*, *etag* with its quotes, user *metadata*, website redirect or ``""``."""
+    """An object: *body* bytes, *content_type*, *etag* with its quotes, user *metadata*, website redirect or ``""``.
+
+    *headers* are those that it was stored with besides, such as ``Cache-Control``.
+    """
 
     body: bytes
     content_type: str
@@ -24,6 +29,7 @@ class StoredObject:
     metadata: dict[str, str]
     last_modified: datetime
     website_redirect: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +109,7 @@ def _get_object(bucket: str, key: str) -> StoredObject | None:
         metadata=user,
         last_modified=stored.last_modified,
         website_redirect=stored.website_redirect_location or "",
+        headers={name: value for name, value in metadata.items() if name in SHOWN or name.startswith("x-amz-meta-")},
     )
 
 

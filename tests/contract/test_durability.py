@@ -150,6 +150,31 @@ def test_messages_stay_as_they_were(how, ending, client, queue):  # noqa: F811
 
 
 @pytest.mark.parametrize("how", CLEAN)
+def test_a_fifo_queue_keeps_its_order_and_knows_its_duplicates(how, ending, client, unique):
+    """A closed group stays closed, numbers go on rising, and a receive can be asked again."""
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "600"}
+    url = client("sqs").create_queue(QueueName=unique("q") + ".fifo", Attributes=fifo)["QueueUrl"]
+
+    def send(body):
+        return client("sqs").send_message(QueueUrl=url, MessageBody=body, MessageGroupId=body[:2])["SequenceNumber"]
+
+    def receive(most, **options):
+        return client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=most, **options).get("Messages", [])
+
+    numbers = [send(body) for body in ("g1-1", "g1-2", "g1-3")]
+    [first] = receive(1, ReceiveRequestAttemptId="attempt")
+
+    ending.again(how)
+
+    numbers += [send("g1-2"), send("g2-1")]
+    assert (numbers[3], int(numbers[4]) > int(numbers[2])) == (numbers[1], True)
+    assert receive(1, ReceiveRequestAttemptId="attempt") == [first]
+    assert [message["Body"] for message in receive(10)] == ["g2-1"]
+    client("sqs").delete_message(QueueUrl=url, ReceiptHandle=first["ReceiptHandle"])
+    assert [message["Body"] for message in receive(10)] == ["g1-2", "g1-3"]
+
+
+@pytest.mark.parametrize("how", CLEAN)
 def test_functions_their_logs_and_their_unfinished_events_stay(how, ending, client, function, queue):  # noqa: F811
     """The code too; an event between two attempts gets the other ones and then goes to the dead-letter queue."""
     echo = function(ECHO)

@@ -173,7 +173,7 @@ def test_every_feature_holds_something(filled):
 
     assert {name: bool(one) for name, one in state.items()} == dict.fromkeys(state, True)
     assert [len(messages) for messages in state["sqs"]["messages"].values()] == [4, 0, 3, 0]
-    assert [len(state["sqs"]["queues"][2][name]) for name in ("sent", "attempts")] == [3, 1]
+    assert [[len(one) for one in state["sqs"][name].values()] for name in ("sent", "attempts")] == [[3], [1]]
     assert [mapping["State"] for mapping in state["event_source_mapping"]] == ["Disabled", "Enabled"]
     assert (len(state["lambda"]["events"]), len(state["sqs"]["moves"]), len(state["iam"])) == (1, 1, 1)
     [function] = state["lambda"]["functions"]

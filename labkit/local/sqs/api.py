@@ -19,7 +19,7 @@ from labkit.local.sqs.queues import Queues
 
 
 class Sqs:
-    """Standard queues. FIFO queues answer a clear error."""
+    """Standard and FIFO queues."""
 
     def __init__(
         self,
@@ -75,7 +75,7 @@ class Sqs:
         return {**self._queues.snapshot(), "moves": self._moves.snapshot()}
 
     def settings(self) -> dict[str, Any]:
-        """Return the same without the messages, of which each change is noted."""
+        """Return the same without what is noted at each change: messages, and what FIFO queues know of duplicates."""
         return {**self._queues.settings(), "moves": self._moves.snapshot()}
 
     def restore(self, state: dict[str, Any]) -> None:

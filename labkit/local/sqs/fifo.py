@@ -9,7 +9,7 @@ import heapq
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from labkit.local.sqs.message import Message
@@ -172,8 +172,8 @@ class FifoQueue(Queue):
 
     def remember(self, scope: str, message: Message, now: float) -> None:
         """Know the deduplication id of a message for five minutes, whatever becomes of the message."""
-        self.sent[scope] = Sent(message.message_id, message.sequence_number, now + DEDUPLICATION_SECONDS)
-        self.note("settings")
+        sent = self.sent[scope] = Sent(message.message_id, message.sequence_number, now + DEDUPLICATION_SECONDS)
+        self.note("sent", self.arn, scope, asdict(sent))
 
     def scope_of(self, group_id: str, deduplication_id: str) -> str:
         """Return within what a deduplication id is looked for: the queue, or one message group."""
@@ -203,15 +203,17 @@ class FifoQueue(Queue):
         for message in same:
             self.hide(message, now + visibility)
         self.note_hidden(same)
-        self.note("settings")
-        attempt["due_at"] = {message.receipt_handle: message.due_at for message in same}
+        self._keep_attempt(attempt_id, same, attempt["until"])
         return same
 
     def remember_attempt(self, attempt_id: str, messages: list[Message], now: float) -> None:
         """Know for five minutes what a receive got."""
+        self._keep_attempt(attempt_id, messages, now + DEDUPLICATION_SECONDS)
+
+    def _keep_attempt(self, attempt_id: str, messages: list[Message], until: float) -> None:
         due_at = {message.receipt_handle: message.due_at for message in messages}
-        self.attempts[attempt_id] = {"due_at": due_at, "until": now + DEDUPLICATION_SECONDS}
-        self.note("settings")
+        self.attempts[attempt_id] = {"due_at": due_at, "until": until}
+        self.note("attempts", self.arn, attempt_id, {"due_at": due_at, "until": until})
 
     def delay_all(self, delay: float) -> None:
         """Give the delayed messages another delay: on a FIFO queue a change concerns them too."""

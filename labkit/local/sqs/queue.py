@@ -27,6 +27,7 @@ DEFAULTS = {
     "VisibilityTimeout": "30",
     "SqsManagedSseEnabled": "true",
 }
+CHANGED_BY_A_RECEIVE = ("receive_count", "first_received_at", "received_at", "receipt_handle", "due_at")
 MESSAGE_FIELDS = tuple(field.name for field in fields_of(Message))
 
 
@@ -123,7 +124,7 @@ class Queue:
         self.note(
             "hide",
             self.arn,
-            [(m.message_id, m.receive_count, m.first_received_at, m.receipt_handle, m.due_at) for m in messages],
+            [(m.message_id, *(getattr(m, name) for name in CHANGED_BY_A_RECEIVE)) for m in messages],
         )
 
     def bring_back(self, now: float) -> None:

@@ -18,7 +18,7 @@ from labkit.local.sqs.fifo import FIFO_DEFAULTS, FifoQueue, Sent
 from labkit.local.sqs.message import Message
 from labkit.local.sqs.message_checks import invalid
 from labkit.local.sqs.permissions import add_permission, remove_permission
-from labkit.local.sqs.queue import DEFAULTS, Queue, kept_message, note_nothing
+from labkit.local.sqs.queue import CHANGED_BY_A_RECEIVE, DEFAULTS, Queue, kept_message, note_nothing
 from labkit.local.sqs.queue_attributes import changed, check_dlq, checked, redrive_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -242,28 +242,36 @@ class Queues:
             queue.arn: {message.message_id: kept_message(message) for message in queue.messages()}
             for queue in self.all.values()
         }
-        return {**self.settings(), "messages": messages}
+        fifo = [queue for queue in self.all.values() if isinstance(queue, FifoQueue)]
+        sent = {queue.arn: {scope: asdict(sent) for scope, sent in queue.sent.items()} for queue in fifo}
+        attempts = {queue.arn: deepcopy(queue.attempts) for queue in fifo}
+        return {**self.settings(), "messages": messages, "sent": sent, "attempts": attempts}
 
     def settings(self) -> dict[str, Any]:
-        """Return the same without the messages."""
+        """Return the same without the messages, and without what FIFO queues know of the last five minutes."""
         return {"deleted_at": dict(self._deleted_at), "queues": [_kept(queue) for queue in self.all.values()]}
 
     @staticmethod
-    def replay(state: dict[str, Any], kind: str, queue_arn: str, what: Any = None) -> None:
-        """Do to a snapshot what a queue told of its messages: put, hide, drop, clear."""
+    def replay(state: dict[str, Any], kind: str, queue_arn: str, what: Any = None, value: Any = None) -> None:
+        """Do to a snapshot what a queue told of its messages: put, hide, drop, clear, sent, attempts."""
         messages = state["messages"].setdefault(queue_arn, {})
+        if kind in ("sent", "attempts"):
+            known = state[kind].setdefault(queue_arn, {})
+            known.pop(what, None)
+            known[what] = value
+            return
         if kind == "put":
             messages.pop(what["message_id"], None)
             messages[what["message_id"]] = what
         elif kind == "drop":
             messages.pop(what, None)
         elif kind == "clear":
-            messages.clear()
+            for part in ("messages", "sent", "attempts"):
+                state[part].pop(queue_arn, None)
         else:
-            names = ("receive_count", "first_received_at", "receipt_handle", "due_at")
             for message_id, *values in what:
                 if message_id in messages:
-                    messages[message_id].update(zip(names, values, strict=True))
+                    messages[message_id].update(zip(CHANGED_BY_A_RECEIVE, values, strict=True))
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot; what was in flight keeps its receipt handle and its visibility timeout."""
@@ -273,8 +281,11 @@ class Queues:
             queue = FifoQueue(**fields) if kept["fifo"] else Queue(**fields)
             messages = [Message(**message) for message in state["messages"].get(queue.arn, {}).values()]
             if isinstance(queue, FifoQueue):
-                queue.sent = {scope: Sent(**sent) for scope, sent in fields["sent"].items()}
-                queue.last_number = max([queue.last_number, *(message.sequence_number for message in messages)])
+                queue.sent = {scope: Sent(**sent) for scope, sent in state["sent"].get(queue.arn, {}).items()}
+                queue.attempts = deepcopy(state["attempts"].get(queue.arn, {}))
+                numbers = [message.sequence_number for message in messages]
+                numbers += [sent.sequence_number for sent in queue.sent.values()]
+                queue.last_number = max([queue.last_number, *numbers])
             for message in messages:
                 queue.put_back(message)
             queue.note = self._note
@@ -303,6 +314,5 @@ def _kept(queue: Queue) -> dict[str, Any]:
         "fifo": queue.fifo,
     }
     if isinstance(queue, FifoQueue):
-        kept["sent"] = {scope: asdict(sent) for scope, sent in queue.sent.items()}
-        kept["attempts"], kept["last_number"] = deepcopy(queue.attempts), queue.last_number
+        kept["last_number"] = queue.last_number
     return kept

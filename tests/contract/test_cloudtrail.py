@@ -395,6 +395,33 @@ def test_selectors_that_are_none_are_refused(client, make_trail, selectors, why)
     assert cloudtrail.get_trail(Name=name)["Trail"]["HasCustomEventSelectors"] is False
 
 
+def test_what_only_reads_reaches_the_rules_that_ask_for_all_management_events(
+    client, make_trail, *, queue, unique, eventually
+):
+    """The states of a rule (eb-service-event-cloudtrail): ENABLED leaves out Get, List and Describe."""
+    events, (name, _), wanted = client("events"), make_trail(), unique("q")
+    all_of_them, places = "ENABLED_WITH_ALL_CLOUDTRAIL_MANAGEMENT_EVENTS", {}
+    pattern = json.dumps({"source": ["aws.sqs"], "detail": {"requestParameters": {"queueName": [wanted]}}})
+    for state in ("ENABLED", all_of_them, "DISABLED"):
+        places[state], arn = open_queue(client, queue, "events.amazonaws.com")
+        rule = unique("Rule")
+        events.put_rule(Name=rule, EventPattern=pattern, State=state)
+        events.put_targets(Rule=rule, Targets=[{"Id": "q", "Arn": arn, "InputPath": "$.detail.eventName"}])
+    client("cloudtrail").start_logging(Name=name)
+
+    refusal(client("sqs").get_queue_url, QueueName=wanted)
+    client("sqs").create_queue(QueueName=wanted)
+
+    def got(state):
+        url, sqs = places[state], client("sqs")
+        return [one["Body"] for one in sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages", [])]
+
+    arrived = []
+    eventually(lambda: arrived.extend(got(all_of_them)) or len(arrived) == 2)
+    assert sorted(arrived) == ['"CreateQueue"', '"GetQueueUrl"']
+    assert (got("ENABLED"), got("DISABLED")) == (['"CreateQueue"'], [])
+
+
 # --- Trails -----------------------------------------------------------------------------------------------------------
 
 

@@ -27,7 +27,7 @@ ATTRIBUTES = (
 RESOURCES = {
     "lambda": {"functionName": "AWS::Lambda::Function"},
     "sqs": {"queueName": "AWS::SQS::Queue", "queueUrl": "AWS::SQS::Queue"},
-    "sns": {"topicArn": "AWS::SNS::Topic"},
+    "sns": {"topicArn": "AWS::SNS::Topic", "name": "AWS::SNS::Topic"},
     "dynamodb": {"tableName": "AWS::DynamoDB::Table"},
     "iam": {"roleName": "AWS::IAM::Role", "userName": "AWS::IAM::User", "policyArn": "AWS::IAM::Policy"},
     "cloudtrail": {"trailName": "AWS::CloudTrail::Trail", "name": "AWS::CloudTrail::Trail"},
@@ -102,6 +102,8 @@ def _looked_up(record: dict[str, Any]) -> dict[str, Any]:
 
 def _resources(record: dict[str, Any]) -> list[dict[str, str]]:
     kinds, parameters = RESOURCES.get(record["eventSource"].partition(".")[0], {}), record["requestParameters"] or {}
+    if "EventBus" in record["eventName"]:
+        kinds = {"name": "AWS::Events::EventBus"}
     named = {(kind, str(parameters[name])) for name, kind in kinds.items() if parameters.get(name)}
     return [{"ResourceType": kind, "ResourceName": name.rpartition("/")[2]} for kind, name in sorted(named)]
 

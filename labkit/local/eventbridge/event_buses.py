@@ -45,7 +45,7 @@ class EventBuses:
         """
         arn = bus_arn(name_or_arn, region)
         if arn == bus_arn(DEFAULT, region) and arn not in self.all:
-            self.all[arn] = {"Name": DEFAULT, "Arn": arn, "tags": {}, "statements": []}
+            self.all[arn] = {"Name": DEFAULT, "Arn": arn, **self._times(), "tags": {}, "statements": []}
         if arn not in self.all:
             raise AwsError("ResourceNotFoundException", f"Event bus {_name(arn)} does not exist.")
         return self.all[arn]
@@ -63,9 +63,11 @@ class EventBuses:
             raise AwsError("LimitExceededException", "The requested resource exceeds the maximum number allowed.")
         tags = {tag["Key"]: tag["Value"] for tag in call.params.get("Tags") or []}
         described = {key: call.params[key] for key in ("Description",) if call.params.get(key)}
-        times = dict.fromkeys(("CreationTime", "LastModifiedTime"), self._now())
-        self.all[arn] = {"Name": name, "Arn": arn, **described, **times, "tags": tags, "statements": []}
+        self.all[arn] = {"Name": name, "Arn": arn, **described, **self._times(), "tags": tags, "statements": []}
         return {"EventBusArn": arn, **described}
+
+    def _times(self) -> dict[str, float]:
+        return dict.fromkeys(("CreationTime", "LastModifiedTime"), self._now())
 
     def update_event_bus(self, call: ApiCall) -> dict[str, Any]:
         """Change the description of a bus."""

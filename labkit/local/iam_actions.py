@@ -61,10 +61,16 @@ def needs_of(call: ApiCall) -> list[tuple[str, str]]:
     needs = [(action, resource) for resource in resources_of(call)]
     if call.service == "s3" and (source := call.http.headers.get("x-amz-copy-source")):
         needs.append(("s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/').partition('?')[0]}"))
+    if call.operation == "StartMessageMoveTask":
+        needs += [(f"sqs:{name}", resource) for name in MOVES for _, resource in needs[:1]]
+        if destination := call.params.get("DestinationArn"):
+            needs.append(("sqs:SendMessage", str(destination)))
     passed = call.params.get(PASSED_ROLES.get((call.service, call.operation), ""))
     return [*needs, ("iam:PassRole", str(passed))] if passed else needs
 
 
+# What a message move task does to the dead-letter queue by the permissions of whoever starts it.
+MOVES = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 # Where a call hands a role to a service: the parameter that names it.
 PASSED_ROLES = {
     ("lambda", "CreateFunction"): "Role",
@@ -95,6 +101,8 @@ def _s3(params: dict[str, Any], _: str) -> list[str]:
 
 
 def _sqs(params: dict[str, Any], place: str) -> list[str]:
+    if params.get("SourceArn"):
+        return [params["SourceArn"]]
     name = params.get("QueueName") or str(params.get("QueueUrl") or "").rstrip("/").rpartition("/")[2]
     return [f"arn:aws:sqs:{place}:{name}"] if name else []
 

@@ -162,6 +162,24 @@ def test_a_queue_counts_what_goes_in_and_out_and_what_is_there(client, queue, st
     assert read("ApproximateAgeOfOldestMessage")["Unit"] == "Seconds"
 
 
+def test_a_fifo_queue_counts_its_duplicates_and_its_busy_groups(client, unique, statistics):
+    """Two metrics that only FIFO queues have (AWS docs: available CloudWatch metrics for Amazon SQS)."""
+    sqs, name = client("sqs"), unique("Queue") + ".fifo"
+    fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true"}
+    url = sqs.create_queue(QueueName=name, Attributes=fifo)["QueueUrl"]
+    for body in ("one", "one", "two", "three"):
+        sqs.send_message(QueueUrl=url, MessageBody=body, MessageGroupId=body[:1])
+
+    sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
+
+    def read(metric):
+        return statistics("AWS/SQS", metric, "QueueName", name)
+
+    assert read("NumberOfMessagesSent") == counted(3.0, 3.0, 1.0, 1.0)
+    assert read("NumberOfDeduplicatedSentMessages") == counted(1.0, 1.0, 1.0, 1.0)
+    assert read("ApproximateNumberOfGroupsWithInflightMessages")["Maximum"] == 2.0
+
+
 def test_a_rule_counts_what_it_matches_and_what_it_could_not_deliver(client, queue, unique, statistics, eventually):
     """MatchedEvents, Invocations, FailedInvocations, InvocationsSentToDlq."""
     url, arn = queue()

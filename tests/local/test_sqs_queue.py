@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from dataclasses import replace
 
@@ -168,3 +169,20 @@ def test_a_message_is_hidden_for_twelve_hours_at_most_however_often_it_is_extend
     change(queue, entry)
     with pytest.raises(AwsError, match=r"Total VisibilityTimeout .* beyond the limit \[43200 seconds\]"):
         change(queue, entry | {"VisibilityTimeout": 10 * hours + 1})
+
+
+def test_the_age_on_a_dead_letter_queue_counts_from_the_move_and_the_retention_from_the_send():
+    """AWS docs: setting up dead-letter queue retention, standard queues."""
+    queues, now = Queues(clock=Clock()), time.time()
+    dlq = queues.all["dlq"] = Queue("dlq", "dlq", 0.0, {"MessageRetentionPeriod": "600"})
+    redrive = json.dumps({"deadLetterTargetArn": "dlq", "maxReceiveCount": 1})
+    source = queues.all["source"] = Queue("source", "source", 0.0, {"RedrivePolicy": redrive})
+    source.add(message("a", sent_at=now - 500), now - 500, 0)
+    receive = Messages(queues, clock=Clock(), measure=lambda *measured: None).receive_from
+    for _ in range(2):
+        asyncio.run(receive("source", max_messages=1, wait_seconds=0, visibility_timeout=0))
+
+    ages = {arn: value for arn, name, value in queues.gauges() if name == "ApproximateAgeOfOldestMessage"}
+
+    assert ages == {"dlq": 0.0, "source": 0.0}
+    assert [dlq.depths(at)["visible"] for at in (now + 90, now + 110)] == [1, 0]

@@ -14,8 +14,8 @@ from typing import Any
 class Message:
     """A message; times are epoch seconds, *received_at* that of the last receive.
 
-    *source* is the queue it came to this DLQ from, *earlier_receives* counts those from other queues; *group_id*,
-    *deduplication_id* and *sequence_number* matter on FIFO queues.
+    *source* is the queue it came to this DLQ from, at *moved_at*; *earlier_receives* counts those from other queues.
+    *group_id*, *deduplication_id* and *sequence_number* matter on FIFO queues.
     """
 
     message_id: str
@@ -38,6 +38,7 @@ class Message:
     sequence_number: int = 0
     trace_header: str = ""
     received_at: float = 0.0
+    moved_at: float = 0.0
 
     @property
     def attributes(self) -> dict[str, str]:
@@ -57,6 +58,11 @@ class Message:
         elif self.group_id:
             always["MessageGroupId"] = self.group_id
         return always | {"AWSTraceHeader": self.trace_header} if self.trace_header else always
+
+    @property
+    def here_since(self) -> float:
+        """When it came to this queue."""
+        return self.moved_at or self.sent_at
 
     @property
     def key(self) -> str:

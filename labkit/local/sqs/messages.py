@@ -214,7 +214,8 @@ class Messages:
             return False
         now = self._clock.now()
         message.earlier_receives += message.receive_count
-        message.receive_count, message.first_received_at, message.source = 0, 0.0, queue.arn
+        message.receive_count, message.first_received_at = 0, 0.0
+        message.source, message.moved_at = queue.arn, now
         if queue.fifo:
             message.deduplication_id, message.sent_at = message.message_id, now
         dlq.add(message, now, 0)

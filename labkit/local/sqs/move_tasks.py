@@ -171,7 +171,7 @@ def _anew(message: Message, now: float) -> Message:
     """Return a moved message as SQS sees it: a new one, with an id and a time of its own."""
     return replace(
         message, message_id=str(uuid.uuid4()), sent_at=now, receive_count=0, earlier_receives=0,
-        first_received_at=0.0, receipt_handle="", source="",
+        first_received_at=0.0, receipt_handle="", source="", moved_at=0.0,
     )  # fmt: skip
 
 

@@ -221,7 +221,7 @@ class Queue:
     def oldest(self) -> Message | None:
         """Return the oldest message that is not deleted."""
         received = [*self.in_flight.values(), *self.came_back.values()]
-        return min((*self.waiting.heads(), *received), key=lambda message: message.sent_at, default=None)
+        return min((*self.waiting.heads(), *received), key=lambda message: message.here_since, default=None)
 
     def _expire(self, oldest: float) -> None:
         self.waiting.drop_older(oldest)

@@ -211,7 +211,7 @@ class Queues:
             yield arn, "ApproximateNumberOfMessagesNotVisible", float(depths["in_flight"])
             yield arn, "ApproximateNumberOfMessagesDelayed", float(depths["delayed"])
             oldest = queue.oldest()
-            yield arn, "ApproximateAgeOfOldestMessage", float(int(now - oldest.sent_at)) if oldest else 0.0
+            yield arn, "ApproximateAgeOfOldestMessage", float(int(now - oldest.here_since)) if oldest else 0.0
             if isinstance(queue, FifoQueue):
                 groups = {message.group_id for message in queue.in_flight.values()}
                 yield arn, "ApproximateNumberOfGroupsWithInflightMessages", float(len(groups))

@@ -140,13 +140,23 @@ class Iam:
             _remember(self._decisions, question, decision)
         return self._decisions[question] == "allow"
 
-    async def caller_can(self, caller: Caller, action: str, resource: str) -> bool:
-        """Whether a caller may do what is no API call, such as calling a method of a REST API."""
+    async def caller_can(
+        self, caller: Caller, action: str, resource: str, policy: Document | None = None, context: Context | None = None
+    ) -> bool:
+        """Whether a caller may do what is no API call, such as calling a method of a REST API.
+
+        Args:
+            caller: Who.
+            action: Such as ``"execute-api:Invoke"``.
+            resource: The ARN acted on.
+            policy: The policy on it, if there is one.
+            context: Condition keys of the request.
+        """
         if caller.kind == "administrator":
-            return True
+            return policy is None or _by_resource(policy, caller, action, resource, context or {}) != "explicit-deny"
         permissions, _ = await self._permissions_of(caller)
-        context = principal_context(caller.role_arn or caller.arn, permissions.tags, self._now())
-        return not _verdict(permissions, None, caller, (action, resource), context)
+        known = principal_context(caller.role_arn or caller.arn, permissions.tags, self._now())
+        return not _verdict(permissions, policy, caller, (action, resource), {**known, **(context or {})})
 
     async def trusts(self, role_arn: str, service: str) -> bool:
         """Whether a role exists and its trust policy lets *service* (``"lambda.amazonaws.com"``) wear it."""

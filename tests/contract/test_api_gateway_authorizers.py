@@ -275,3 +275,58 @@ def test_a_method_with_iam_wants_a_signature_and_a_policy(
     ]  # fmt: skip
     assert (allowed[0], identity["userArn"], identity["accessKey"]) == (200, user, keys["AccessKeyId"])
     assert signed(cloud, path, root)[0] == 200
+
+
+def api_policy(*statements: dict[str, Any]) -> dict[str, str]:
+    """The patch operation that sets an API's policy."""
+    whole = [{"Principal": "*", "Action": "execute-api:Invoke", **one} for one in statements]
+    document = json.dumps({"Version": "2012-10-17", "Statement": whole})
+    return {"op": "replace", "path": "/policy", "value": document}
+
+
+def test_the_policy_of_an_api_says_who_may_call_it(
+    api: Api,
+    cloud: dict[str, Any],
+    guard: str,
+    function_arn: str,  # noqa: F811
+):
+    """AWS docs: "How API Gateway resource policies affect authorization workflow", its table A; after a deployment."""
+    root = {"AccessKeyId": cloud["access_key"], "SecretAccessKey": cloud["secret_key"]}
+    api.proxy(api.resource("echo"), "GET", function_arn)
+    api.proxy(api.resource("fails"), "GET", function_arn, authorizationType="AWS_IAM")
+    guarded(api, guard)
+
+    def answers(*statements: dict[str, Any]) -> list[int]:
+        policy = api_policy(*statements)
+        api.gateway.update_rest_api(restApiId=api.id, patchOperations=[policy])
+        api.deploy()
+        return [
+            api.call("GET", "/echo")[0],
+            api.call("GET", "/visits/1", Authorization="ada")[0],
+            api.call("GET", "/visits/1", Authorization="other")[0],
+            signed(cloud, f"{api.id}/prod/fails", root)[0],
+        ]
+
+    everything = {"Effect": "Allow", "Resource": "execute-api:/*"}
+    here = {"IpAddress": {"aws:SourceIp": ["127.0.0.0/8"]}}
+    elsewhere = {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}
+    assert answers({**everything, "Condition": here}) == [200, 200, 200, 502]
+    assert answers({**everything, "Condition": elsewhere}) == [403, 200, 403, 502]
+    assert answers({**everything, "Resource": "execute-api:/prod/GET/echo"}) == [200, 200, 403, 502]
+    assert answers(everything, {**everything, "Effect": "Deny", "Condition": here}) == [403, 403, 403, 403]
+    status, body, headers = api.call("GET", "/echo")
+    assert json.loads(body) == {
+        "Message": "User: anonymous is not authorized to perform: execute-api:Invoke on resource: "
+        f"arn:aws:execute-api:us-east-1:********9012:{api.id}/prod/GET/echo with an explicit deny"
+    }
+    assert (status, headers["x-amzn-errortype"]) == (403, "AccessDeniedException")
+
+
+def test_what_is_no_policy_is_refused(api: Api):
+    """Neither when an API is made nor later."""
+    told = "Invalid policy document. Please check the policy syntax and ensure that Principals are valid."
+    for text in ("{", "[]", '{"Statement": [{"Effect": "Allow"}]}'):
+        patch = [{"op": "replace", "path": "/policy", "value": text}]
+        update = lambda patch=patch: api.gateway.update_rest_api(restApiId=api.id, patchOperations=patch)  # noqa: E731
+        create = lambda text=text: api.gateway.create_rest_api(name="x", policy=text)  # noqa: E731
+        assert error_of(update) == error_of(create) == ("BadRequestException", told, 400)

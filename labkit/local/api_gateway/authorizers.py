@@ -16,7 +16,7 @@ from labkit.local.api_gateway.lambda_integration import LambdaIntegration, error
 from labkit.local.api_gateway.mapping_template import value_of
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.proxy_event import grouped, headers_of
-from labkit.local.policy import evaluate
+from labkit.local.policy import Decision, evaluate
 
 DEFAULT_TTL = 300
 MOST_RESULTS = 10_000
@@ -55,8 +55,8 @@ class Authorizers:
             if key[0] != api_id or (stage_name is not None and key[1] != stage_name)
         }
 
-    async def admit(self, request: MethodRequest) -> None:
-        """Let *request* pass if its authorizer's policy allows the method.
+    async def admit(self, request: MethodRequest, by_resource: Decision | None) -> None:
+        """Let *request* pass if its authorizer's policy or the API's own, whose decision is given, allows the method.
 
         Raises:
             GatewayError: UNAUTHORIZED, ACCESS_DENIED, AUTHORIZER_FAILURE or AUTHORIZER_CONFIGURATION_ERROR.
@@ -76,7 +76,7 @@ class Authorizers:
                     self._results.clear()
                 self._results[*key, *identity] = result
         request.usage_identifier_key = result.usage_identifier_key
-        _judge(request, result)
+        _judge(request, result, by_resource)
 
     async def _ask(self, request: MethodRequest, authorizer: dict[str, Any], identity: list[str], ttl: int) -> Result:
         event = _token_event(request, identity) if authorizer["type"] == "TOKEN" else _request_event(request)
@@ -176,12 +176,12 @@ def _read(payload: bytes, *, milliseconds: int, expires: float) -> Result:
     return Result(principal, policy, texts, str(answer.get("usageIdentifierKey") or ""), milliseconds, expires)
 
 
-def _judge(request: MethodRequest, result: Result) -> None:
+def _judge(request: MethodRequest, result: Result, by_resource: Decision | None) -> None:
     try:
         decision = evaluate([result.policy], "execute-api:Invoke", request.arn)
     except (AttributeError, TypeError, ValueError) as error:
         raise _configuration_error(f"the authorizer's policyDocument is none: {error}") from error
-    if decision != "allow":
+    if decision == "explicit-deny" or "allow" not in (decision, by_resource):
         message = "User is not authorized to access this resource"
         if decision == "explicit-deny":
             message += " with an explicit deny"

@@ -14,6 +14,7 @@ from labkit.local.api_gateway import method_checks as methods
 from labkit.local.api_gateway import stage_checks as stages
 from labkit.local.api_gateway import usage_plan_checks as plans
 from labkit.local.api_gateway.errors import bad_request
+from labkit.local.api_gateway.resource_policy import read_policy
 
 Params = dict[str, Any]
 Check = Callable[[Params, dict[str, Any]], None]
@@ -27,9 +28,9 @@ REST_API_PATHS = (
 
 
 def new_rest_api(params: Params) -> None:
-    """Refuse what no API can have, and resource policies, which would not be looked at."""
+    """Refuse what no API can have."""
     if params.get("policy"):
-        raise _no_policies()
+        read_policy(params["policy"])
     if params.get("description") == "":
         raise bad_request("Description cannot be an empty string")
     types = (params.get("endpointConfiguration") or {}).get("types")
@@ -47,17 +48,13 @@ def new_rest_api(params: Params) -> None:
 
 
 def rest_api_patch(params: Params) -> None:
-    """Refuse paths that an API does not have, and resource policies, which would not be looked at."""
+    """Refuse paths that an API does not have, and what is no policy."""
     for operation in params.get("patchOperations") or []:
         path = operation["path"]
-        if path == "/policy":
-            raise _no_policies()
+        if path == "/policy" and operation.get("value"):
+            read_policy(operation["value"])
         if not any(path.startswith(one) if one.endswith("/") else path == one for one in REST_API_PATHS):
             raise bad_request(f"Invalid patch path {path}")
-
-
-def _no_policies() -> AwsError:
-    return AwsError("NotImplemented", "The local cloud does not implement resource policies of REST APIs.", 501)
 
 
 # An operation with no check of its own still needs its API to exist.

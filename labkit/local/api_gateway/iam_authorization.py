@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, AwsError, Caller, HttpRequest
+from labkit.local.api_call import AwsError, Caller, HttpRequest
 from labkit.local.api_gateway.gateway_responses import GatewayError, missing_authentication_token
 from labkit.local.api_gateway.method_request import MethodRequest
+from labkit.local.api_gateway.resource_policy import ACTION, context_of, denied, policy_of
 
-ACTION = "execute-api:Invoke"
 RESPONSE_TYPES = {"InvalidSignatureException": "INVALID_SIGNATURE", "ExpiredTokenException": "EXPIRED_TOKEN"}
 
 Identify = Callable[[HttpRequest, str], Awaitable[tuple[Caller, str, str]]]
-CallerCan = Callable[[Caller, str, str], Awaitable[bool]]
+CallerCan = Callable[..., Awaitable[bool]]
 
 
 class IamAuthorization:
@@ -24,7 +24,7 @@ class IamAuthorization:
 
     Args:
         identify: ``await identify(request, service)`` returns caller, region and service; it refuses a bad signature.
-        caller_can: ``await caller_can(caller, action, resource)``.
+        caller_can: ``await caller_can(caller, action, resource, policy, context)``, *policy* being the API's own.
     """
 
     def __init__(self, *, identify: Identify, caller_can: CallerCan) -> None:
@@ -49,13 +49,8 @@ class IamAuthorization:
             raise _refused(
                 "InvalidSignatureException", "Credential should be scoped to correct service: 'execute-api'."
             )
-        if not await self._caller_can(caller, ACTION, request.arn):
-            resource = request.arn.replace(ACCOUNT_ID, "*" * 8 + ACCOUNT_ID[-4:])
-            raise GatewayError(
-                "ACCESS_DENIED",
-                f"User: {caller.arn} is not authorized to perform: {ACTION} on resource: {resource}",
-                "AccessDeniedException",
-            )
+        if not await self._caller_can(caller, ACTION, request.arn, policy_of(request), context_of(request)):
+            raise denied(request, caller.arn)
         request.iam_identity = _identity(caller)
 
 

@@ -15,6 +15,7 @@ from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.method_checks import supported_authorization, supported_integration
 from labkit.local.api_gateway.openapi_definition import read_definition
 from labkit.local.api_gateway.openapi_document import Document, import_failed, read_document
+from labkit.local.api_gateway.resource_policy import read_policy
 
 ENDPOINT_TYPES = ("EDGE", "REGIONAL", "PRIVATE")
 MODES = ("merge", "overwrite")
@@ -69,6 +70,8 @@ async def _definition(call: ApiCall) -> tuple[dict[str, Any], list[str]]:
 def _read(body: bytes | str, base_path: str) -> tuple[dict[str, Any], list[str]]:
     document = Document(read_document(body.encode() if isinstance(body, str) else body))
     definition = read_definition(document, document.base_path(base_path))
+    if definition["policy"]:
+        read_policy(definition["policy"])
     for name, one in definition["authorizers"].items():
         try:
             check(one["type"], one["authorizerUri"], one["identitySource"], one["authorizerResultTtlInSeconds"])

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
-from labkit.local.api_gateway import execution_log
+from labkit.local.api_gateway import execution_log, resource_policy
 from labkit.local.api_gateway.authorizers import Authorizers
 from labkit.local.api_gateway.aws_integration import AwsIntegration
 from labkit.local.api_gateway.gateway_responses import (
@@ -148,20 +148,29 @@ class ApiGateway:
 
     async def _answer(self, request: MethodRequest, plans: list[dict[str, Any]]) -> HttpResponse:
         route(request)
-        match request.method.get("authorizationType") or "NONE":
-            case "NONE":
-                pass
-            case "CUSTOM":
-                await self._authorizers.admit(request)
-            case "AWS_IAM":
-                await self._iam.admit(request)
-            case other:
-                raise internal_server_error(f"the local cloud does not implement the authorization type {other}")
+        await self._authorise(request)
         if len(request.http.body) > LARGEST_PAYLOAD:
             raise GatewayError("REQUEST_TOO_LARGE", "Request Too Long", "RequestTooLargeException")
         self.usage_plans.admit(request, plans)
         validate(request, self._models)
         return await self.integrate(request)
+
+    async def _authorise(self, request: MethodRequest) -> None:
+        """Ask the API's policy, and whom the method names.
+
+        https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authorization-flow.html
+        """
+        kind = request.method.get("authorizationType") or "NONE"
+        if kind == "AWS_IAM":
+            await self._iam.admit(request)
+            return
+        decision = resource_policy.decide(request)
+        if decision == "explicit-deny" or (decision == "implicit-deny" and kind == "NONE"):
+            raise resource_policy.denied(request, explicitly=decision == "explicit-deny")
+        if kind == "CUSTOM":
+            await self._authorizers.admit(request, decision)
+        elif kind != "NONE":
+            raise internal_server_error(f"the local cloud does not implement the authorization type {kind}")
 
     async def integrate(self, request: MethodRequest) -> HttpResponse:
         """Return the answer of the method's integration.

@@ -49,6 +49,8 @@ def patch_rest_api(api_id: str, region: str, operations: list[dict[str, str]]) -
             raise _bad_request("Invalid patch operation specified. Must be one of: [replace]")
         elif path in texts:
             setattr(api, texts[path], value)
+        elif path == "/policy":
+            api.policy = value or None
         elif path == "/disableExecuteApiEndpoint":
             api.disableExecuteApiEndpoint = str(value).lower() == "true"
         elif path == "/minimumCompressionSize":

@@ -20,8 +20,8 @@ class RestApis:
     async def picture(self, api_id: str, region: str) -> dict[str, Any] | None:
         """Return all of an API that a deployment freezes, or ``None``.
 
-        Keys: ``binaryMediaTypes``, ``apiKeySource``, ``resources`` (as GetResources lists them), ``models`` (name →
-        schema as JSON text), ``requestValidators``, ``authorizers`` (both by id) and ``gatewayResponses`` (by type).
+        Keys: ``binaryMediaTypes``, ``apiKeySource``, ``policy``, ``resources`` (as GetResources lists them), ``models``
+        (name → schema as JSON text), ``requestValidators``, ``authorizers`` (by id), ``gatewayResponses`` (by type).
         """
         return await self._moto.run(_picture, api_id, region)
 
@@ -58,6 +58,7 @@ def _picture(api_id: str, region: str) -> dict[str, Any] | None:
             "requestValidators": {id_: validator.to_dict() for id_, validator in api.request_validators.items()},
             "authorizers": {id_: authorizer.to_json() for id_, authorizer in api.authorizers.items()},
             "apiKeySource": api.api_key_source,
+            "policy": api.policy,
             "gatewayResponses": {type_: answer.to_json() for type_, answer in api.gateway_responses.items()},
         }
     )

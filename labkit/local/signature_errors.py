@@ -7,12 +7,13 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from labkit.local.api_call import AwsError
 
 QUERY_SERVICES = frozenset({"sts", "iam", "sns", "sqs", "monitoring", "cloudwatch", "cloudformation", "ec2"})
 REST_SERVICES = frozenset({"lambda", "apigateway", "execute-api"})
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # fromtimestamp() of Windows knows nothing before
 S3_SKEW, OTHER_SKEW = 15 * 60, 5 * 60
 
 
@@ -106,11 +107,11 @@ def check_skew(service: str, timestamp: str, signed_at: float, now: float) -> No
 
 def iso(seconds: float) -> str:
     """Return a time as S3 writes it in errors."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _basic(seconds: float) -> str:
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y%m%dT%H%M%SZ}"
+    return f"{EPOCH + timedelta(seconds=seconds):%Y%m%dT%H%M%SZ}"
 
 
 def _hex(text: str) -> str:

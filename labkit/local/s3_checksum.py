@@ -9,12 +9,9 @@ import base64
 import binascii
 import hashlib
 import zlib
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
-from labkit.local.api_call import ApiCall, AwsError, Headers, HttpResponse
-
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
-Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
+from labkit.local.api_call import ApiCall, AwsError, Headers
 
 # CRC32C and CRC64NVME are not in Python's library: they are kept as they were sent.
 ALGORITHMS: dict[str, Callable[[bytes], bytes] | None] = {
@@ -26,22 +23,21 @@ ALGORITHMS: dict[str, Callable[[bytes], bytes] | None] = {
 }
 
 
-def checked(then: Interceptor | None = None) -> Interceptor:
-    """Return an interceptor that refuses a body that does not fit its checksums, and else goes on."""
+def check_body(call: ApiCall) -> None:
+    """Refuse a body that does not fit its checksums.
 
-    async def check(call: ApiCall, forward: Forward) -> HttpResponse:
-        headers = call.http.headers
-        if md5 := headers.get("content-md5"):
-            _check_md5(md5, call.http.body)
-        for name in ALGORITHMS:
-            if value := headers.get(f"x-amz-checksum-{name}"):
-                _check(name, value, call.http.body)
-                if "x-amz-sdk-checksum-algorithm" not in headers:
-                    call.http.headers = Headers([*headers.items, ("x-amz-sdk-checksum-algorithm", name.upper())])
-                    call.http.moto_request = None
-        return await (then(call, forward) if then else forward(call))
-
-    return check
+    Raises:
+        AwsError: ``BadDigest``, ``InvalidDigest`` or ``InvalidRequest``.
+    """
+    headers = call.http.headers
+    if md5 := headers.get("content-md5"):
+        _check_md5(md5, call.http.body)
+    for name in ALGORITHMS:
+        if value := headers.get(f"x-amz-checksum-{name}"):
+            _check(name, value, call.http.body)
+            if "x-amz-sdk-checksum-algorithm" not in headers:
+                call.http.headers = Headers([*headers.items, ("x-amz-sdk-checksum-algorithm", name.upper())])
+                call.http.moto_request = None
 
 
 def _check(name: str, value: str, body: bytes) -> None:

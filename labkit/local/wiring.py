@@ -55,11 +55,11 @@ from labkit.local.moto_app.streams import Streams
 from labkit.local.pages import Pages
 from labkit.local.policy_simulator import PolicySimulator
 from labkit.local.s3_access import S3Access
-from labkit.local.s3_checksum import checked
 from labkit.local.s3_cors import Cors, put_bucket_cors
 from labkit.local.s3_listing import S3Listing
 from labkit.local.s3_notifications.destinations import Destinations
 from labkit.local.s3_notifications.notifications import TOLD, Notifications
+from labkit.local.s3_object_checks import ObjectChecks
 from labkit.local.s3_post_object import PostObject
 from labkit.local.s3_website import Website
 from labkit.local.s3_website_configuration import put_bucket_website
@@ -68,6 +68,7 @@ from labkit.local.sns.api import Sns
 from labkit.local.sqs.api import Sqs
 from labkit.local.sts import Sts
 
+OF_UPLOADS = ("UploadPart", "UploadPartCopy", "ListParts", "AbortMultipartUpload")
 LOG_READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
 TOUCHED_BY = {
     "sts": ["iam"], "iam": ["iam"], "sqs": ["sqs"], "lambda": ["lambda", "event_source_mapping"], "sns": ["sns"],
@@ -366,6 +367,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     log_events = LogEvents(events=logs.events, serialise=serialise)
     objects, items = Objects(moto), Items(moto)
+    object_checks = ObjectChecks(upload_exists=buckets.upload_exists, get_object=buckets.get_object)
     simulator = PolicySimulator(permissions=principals.permissions, exists=principals.exists, serialise=serialise)
     aws_managed_policies, users = AwsManagedPolicies(moto), Users(serialise=serialise, now=clock.now)
 
@@ -394,8 +396,11 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
             ("s3", "CreateBucket"): s3_access.create_bucket,
             **{("s3", name): notifications.watch() for name in TOLD},
-            ("s3", "PutObject"): checked(notifications.watch(objects.put_object)),
-            ("s3", "UploadPart"): checked(),
+            ("s3", "PutObject"): object_checks.put(notifications.watch(objects.put_object)),
+            ("s3", "CopyObject"): object_checks.copy(notifications.watch()),
+            ("s3", "CreateMultipartUpload"): object_checks.put(),
+            ("s3", "CompleteMultipartUpload"): object_checks.of_upload(notifications.watch()),
+            **{("s3", name): object_checks.of_upload() for name in OF_UPLOADS},
             ("s3", "GetObject"): objects.get_object,
             ("dynamodb", "PutItem"): items.put_item,
             ("dynamodb", "BatchWriteItem"): items.batch_write_item,

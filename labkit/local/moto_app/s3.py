@@ -60,6 +60,10 @@ class Buckets:
         """Return the newest version of an object."""
         return await self._moto.run(_get_object, bucket, key)
 
+    async def upload_exists(self, bucket: str, upload_id: str) -> bool:
+        """Whether a multipart upload has begun and is neither completed nor aborted."""
+        return await self._moto.run(_upload_exists, bucket, upload_id)
+
     async def put_object(self, bucket: str, key: str, body: bytes, content_type: str) -> None:
         """Store an object, as a service of AWS would.
 
@@ -92,6 +96,11 @@ def find_bucket(name: str) -> Any:
 
 def _holds(bucket: str, key: str) -> bool:
     return find_bucket(bucket) is not None and backend("s3", "us-east-1").get_object(bucket, key) is not None
+
+
+def _upload_exists(bucket: str, upload_id: str) -> bool:
+    found = find_bucket(bucket)
+    return found is None or upload_id in found.multiparts  # of a bucket that is not there moto says so
 
 
 def _get_object(bucket: str, key: str) -> StoredObject | None:

@@ -125,7 +125,7 @@ def eventually() -> Callable[..., Any]:
     return wait_for
 
 
-def wait_for(probe: Callable[[], T], timeout: float = 10.0) -> T:
+def wait_for(probe: Callable[[], T], timeout: float = 30.0) -> T:
     """Poll *probe* every 20 ms."""
     deadline = time.monotonic() + timeout
     while True:

@@ -66,7 +66,7 @@ def row(page, name):
 def send_visit(client, cloud, lab):
     api = next(one["id"] for one in client("apigateway").get_rest_apis()["items"] if one["name"].endswith(lab))
     url = f"{cloud['endpoint']}/_aws/execute-api/{api}/prod/visits"
-    return urllib3.request("POST", url, json=visits(1)[0]).status
+    return urllib3.request("POST", url, json=visits(1)[0], timeout=30).status
 
 
 def test_a_visit_is_seen_on_its_way_and_told_in_words(open_map, client, cloud, lab):

@@ -135,6 +135,11 @@ class AccessKeys:
             raise TokenExpired
         return session.keys.secret_access_key
 
+    def knows(self, access_key_id: str) -> bool:
+        """Whether somebody has such a key, whatever its secret."""
+        known = access_key_id == self.administrator.access_key_id or access_key_id in self._sessions
+        return known or access_key_id in (self._users or ())
+
     def caller_of(self, access_key_id: str) -> Caller:
         """Return who owns a key that was verified."""
         if access_key_id == self.administrator.access_key_id:

@@ -16,7 +16,7 @@ from urllib.parse import unquote
 from botocore.exceptions import UnknownServiceError
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
-from labkit.local.moto_app.protocols import parse_error, recognise, serialise, serialise_error
+from labkit.local.moto_app.protocols import parse_error, recognise, serialise, serialise_error, unfit
 from labkit.local.presigned_url import is_presigned_v2
 
 Operations = Mapping[str, Callable[[ApiCall], Any]]
@@ -84,7 +84,7 @@ class Gateway:
             error = refused
             response = serialise(call, refused) if call else self._refuse(service, http, refused, request_id)
         except Exception as broken:  # the border of the local cloud: nothing may end a connection without an answer
-            error = _internal_failure(broken, self._emit)
+            error = (call and unfit(call, broken)) or _internal_failure(broken, self._emit)
             response = serialise(call, error) if call else self._refuse(service, http, error, request_id)
         if call:
             if error is None and response.status >= 400:
@@ -97,6 +97,18 @@ class Gateway:
         else:
             self._emit("refused", path=http.path, status=response.status, error=error.code if error else "")
         return response
+
+    def too_large(self, http: HttpRequest) -> HttpResponse:
+        """Answer a request whose body is longer than any that its service takes."""
+        service, request_id = service_of(http) or "s3", str(uuid.uuid4())
+        text = "Your proposed upload exceeds the maximum allowed size"
+        error = (
+            AwsError("EntityTooLarge", text, 400)
+            if service == "s3"
+            else AwsError("RequestEntityTooLargeException", "The request is larger than the service takes.", 413)
+        )
+        self._emit("refused", path=http.path, status=error.status, error=error.code)
+        return self._refuse(service, http, error, request_id)
 
     def answered_by(self, service: str, operation: str) -> Literal["ours", "moto", "refused"]:
         """Tell who answers an operation, by the same rules as a call of it; ours, too, where we stand before moto."""

@@ -12,6 +12,8 @@ from typing import Any, cast
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 HEADER_NAMES = "labkit.header_names"
+LONGEST_HEAD = 2**17
+PATIENCE = 30.0
 
 
 class OneWrite:
@@ -47,14 +49,59 @@ class OneWrite:
 
 
 class SpelledAsSent(HttpToolsProtocol):
-    """Keep the names of the headers, in order, in the scope under :data:`HEADER_NAMES`; write each answer at once."""
+    """Keep the names of the headers, in order, in the scope under :data:`HEADER_NAMES`; write each answer at once.
+
+    A request whose head is longer than :data:`LONGEST_HEAD` is refused; a connection that has sent no complete head
+    within one or two turns of :data:`PATIENCE`, or stands still in the middle of a request, is closed.
+    """
+
+    patience = PATIENCE
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin a connection."""
         super().connection_made(cast("asyncio.Transport", OneWrite(transport)))
+        self._in_head, self._in_body, self._moved, self._looked, self._head = True, False, True, False, 0
+        self._timer = self.loop.call_later(self.patience, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End a connection."""
+        self._timer.cancel()
+        super().connection_lost(exc)
+
+    def _look(self) -> None:
+        stands_still = (self._in_head or self._in_body) and not self._moved
+        if stands_still or (self._in_head and self._looked):
+            self.transport.close()
+        else:
+            self._moved, self._looked = False, self._in_head
+            self._timer = self.loop.call_later(self.patience, self._look)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came; the head of a request has an end."""
+        self._moved = True
+        super().data_received(data)
+        if self._in_head:
+            self._head += len(data)
+            if self._head > LONGEST_HEAD:
+                self.send_400_response(f"The head of the request is longer than {LONGEST_HEAD} bytes.")
+
+    def on_message_begin(self) -> None:
+        """Begin a request."""
+        self._in_head, self._looked, self._head = True, False, 0
+        super().on_message_begin()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take note of one header."""
         super().on_header(name, value)
         scope = cast("dict[str, Any]", self.scope)
         scope.setdefault(HEADER_NAMES, []).append(name)
+
+    def on_headers_complete(self) -> None:
+        """Go on to the body."""
+        self._in_head, self._in_body = False, True
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._in_body = False
+        super().on_message_complete()

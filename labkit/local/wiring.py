@@ -456,6 +456,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     cors = Cors(rules=bucket_access.cors_rules, answer=post_object.handle, error=serialise_error)
     routes = Routes(
         api_call=cors.handle,
+        too_large=gateway.too_large,
+        knows_key=keys.knows,
         execute_api=api_gateway.handle,
         website=website.handle,
         pages={

@@ -14,6 +14,7 @@ import moto.core.utils as moto_utils
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
 from botocore.parsers import create_parser
+from botocore.validate import ParamValidator
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol, normalize_request
 from moto.core.routing import get_service_router
@@ -24,6 +25,7 @@ from werkzeug.exceptions import NotFound
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
 from labkit.local.moto_app.json_types import check_types
 from labkit.local.moto_app.sqs_query import as_form
+from labkit.local.moto_app.xml_document import fits_model
 
 CHECKED = {"sqs", "events", "cloudtrail"}  # JSON services of ours: their features trust the types of the model
 
@@ -71,6 +73,7 @@ def recognise(http: HttpRequest, service: str, *, region: str, caller: Caller, r
     return ApiCall(service, operation.name, params, region, caller, request_id, http, protocol)
 
 
+MALFORMED_XML = "The XML you provided was not well-formed or did not validate against our published schema"
 OBJECT_CALLS = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
 LISTING = {
     "prefix": "Prefix", "delimiter": "Delimiter", "max-keys": "MaxKeys", "encoding-type": "EncodingType",
@@ -133,10 +136,31 @@ def _recognise_json(http: HttpRequest, service: str, region: str, caller: Caller
     return ApiCall(service, operation_name, params, region, caller, request_id, http, "json")
 
 
+def unfit(call: ApiCall, broken: Exception) -> AwsError | None:
+    """Return the error for parameters that do not fit the service's model, where somebody tripped over them.
+
+    moto looks for members that must be there; AWS refuses the call before anybody looks. ``None``: they do fit.
+    """
+    shape = moto_utils.get_service_model(call.service).operation_model(call.operation).input_shape
+    report = ParamValidator().validate(call.params, shape) if shape else None
+    wrong = isinstance(broken, RecursionError | UnicodeError) or (report and report.has_errors())
+    if call.service == "s3":
+        return AwsError("MalformedXML", MALFORMED_XML, 400) if wrong or _is_malformed(call, shape) else None
+    if not wrong:
+        return None
+    text = report.generate_report() if report and report.has_errors() else f"The request cannot be read: {broken}"
+    return AwsError("ValidationError" if call.protocol == "query" else "ValidationException", text, 400)
+
+
+def _is_malformed(call: ApiCall, shape: Any) -> bool:
+    """Whether the body of a setting of S3 is another document than the model says."""
+    payload = shape.members.get(shape.serialization.get("payload", "")) if shape else None
+    return payload is not None and payload.type_name == "structure" and not fits_model(call.http.body, payload)
+
+
 def _unreadable(service: str, operation: str, error: Exception) -> AwsError:
     if service == "s3":
-        text = "The XML you provided was not well-formed or did not validate against our published schema"
-        return AwsError("MalformedXML", text, 400)
+        return AwsError("MalformedXML", MALFORMED_XML, 400)
     return AwsError("SerializationException", f"The request to {service}:{operation} cannot be read: {error}", 400)
 
 

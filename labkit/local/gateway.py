@@ -172,7 +172,10 @@ class Gateway:
             caller=call.caller.name,
         )
         for observer in self._observers:
-            observer(call, result, error)
+            try:
+                observer(call, result, error)
+            except Exception as broken:  # who watches may break, but not keep the answer from the caller
+                _internal_failure(broken, self._emit)
 
 
 def service_of(http: HttpRequest) -> str:

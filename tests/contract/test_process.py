@@ -55,6 +55,7 @@ def test_health_names_version_uptime_and_the_state_of_every_part(own):
         "sns": {"topics": 0, "subscriptions": 0, "pending": 0},
         "eventbridge": {"rules": 0, "enabled": 0, "targets": 0, "delivering": 0},
         "cloudtrail": {"trails": 0, "logging": 0, "events": 0},
+        "s3_notifications": {"buckets": 0, "delivering": 0},
     }
 
 

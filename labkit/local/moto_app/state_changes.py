@@ -6,6 +6,7 @@ and log events, which grow with every visit and are kept one by one.
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,11 @@ class Changes:
         return bool(self.backends or self.objects or self.items or self.grown or self.rewritten)
 
     def add(self, call: ApiCall) -> None:
-        """Take note of what *call* may have changed."""
+        """Take note of what *call* may have changed; one that does not name it as the model says was refused."""
+        with contextlib.suppress(KeyError, TypeError, AttributeError):
+            self._add(call)
+
+    def _add(self, call: ApiCall) -> None:
         if call.service == "s3":
             self._add_s3(call)
         elif call.service == "dynamodb":

@@ -168,6 +168,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         else:
             raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
 
+    def tags_of_mapping(arn: str) -> dict[str, str] | None:
+        return mappings.tags_of(arn)
+
     async def get_package(bucket: str, key: str) -> Any:
         if not await buckets.exists(bucket):
             raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
@@ -197,6 +200,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         get_object=get_package,
         deliver=deliver,
         send_to_dlq=send_to_dlq,
+        tags_of_mapping=tags_of_mapping,
         clock=clock,
         endpoint=settings.endpoint,
         state_dir=settings.state_dir,

@@ -313,6 +313,29 @@ def test_tags_are_added_replaced_removed_and_counted(client, created):
     assert refusal(functions.list_tags, Resource="arn:aws:something")[0] == "ValidationException"
 
 
+def test_a_mapping_has_tags_too(client, function, queue):
+    """Given at create, changed later: LocalStack's recordings TestLambdaTag, of event source mappings."""
+    functions = client("lambda")
+    _, queue_arn = queue(VisibilityTimeout="30")
+    reader = (["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"], queue_arn)
+    arn = function(RETURNS, reader)
+    mapping = functions.create_event_source_mapping(
+        FunctionName=arn, EventSourceArn=queue_arn, Enabled=False, Tags={"a": "1"}
+    )
+    mapping_arn = mapping["EventSourceMappingArn"]
+
+    functions.tag_resource(Resource=mapping_arn, Tags={"b": "2"})
+    functions.untag_resource(Resource=mapping_arn, TagKeys=["a"])
+
+    none = f"{mapping_arn[:-36]}{'0' * 8}-0000-0000-0000-{'0' * 12}"
+    assert functions.list_tags(Resource=mapping_arn)["Tags"] == {"b": "2"}
+    assert "Tags" not in functions.get_event_source_mapping(UUID=mapping["UUID"])
+    assert refusal(functions.list_tags, Resource=none) == (
+        "ResourceNotFoundException",
+        f"Event source mapping not found: {none}",
+    )
+
+
 def test_reserved_concurrency_is_set_shown_and_limited(client, created):
     """100 of the account's stay unreserved."""
     functions, name = client("lambda"), created()["FunctionName"]

@@ -8,6 +8,8 @@ and test_lambda.snapshot.json); the rules are those of the Lambda Developer Guid
 from __future__ import annotations
 
 import json
+import urllib.error
+import urllib.request
 
 import pytest
 from botocore.exceptions import ClientError
@@ -503,16 +505,61 @@ def test_an_event_reaches_an_alias_that_lets_the_rule_in(client, versioned, uniq
 
     events.put_events(Entries=[{"Source": name, "DetailType": "t", "Detail": "{}"}])
 
-    def started():
-        try:
-            group = f"/aws/lambda/{versioned.rpartition(':')[2]}"
-            found = client("logs").filter_log_events(logGroupName=group)["events"]
-        except client("logs").exceptions.ResourceNotFoundException:
-            return []
-        return [e["message"].rpartition(" ")[2].strip() for e in found if e["message"].startswith("START")]
-
-    assert eventually(started) == ["2"]
+    assert eventually(lambda: started(client, versioned)) == ["2"]
     events.remove_targets(Rule=name, Ids=["alias", "version"])
+
+
+def test_an_api_reaches_an_alias_by_a_stage_variable(client, versioned, cloud, unique):
+    """One API, a stage for each alias: the policy that counts is the alias's."""
+    functions, gateway = client("lambda"), client("apigateway")
+    change(
+        client, versioned, "def lambda_handler(e, c):\n    return {'statusCode': 200, 'body': c.invoked_function_arn}\n"
+    )
+    version = functions.publish_version(FunctionName=versioned)["Version"]
+    functions.create_alias(FunctionName=versioned, Name="live", FunctionVersion=version)
+    functions.create_alias(FunctionName=versioned, Name="test", FunctionVersion=version)
+    api = gateway.create_rest_api(name=unique("api"))["id"]
+    root = gateway.get_resources(restApiId=api)["items"][0]["id"]
+    method = {"restApiId": api, "resourceId": root, "httpMethod": "GET"}
+    gateway.put_method(**method, authorizationType="NONE")
+    place = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions"
+    uri = f"{place}/{versioned}:${{stageVariables.alias}}/invocations"
+    gateway.put_integration(**method, type="AWS_PROXY", integrationHttpMethod="POST", uri=uri)
+    source = f"arn:aws:execute-api:us-east-1:123456789012:{api}/*"
+    permit(client, versioned, "apigateway.amazonaws.com", Qualifier="live", SourceArn=source)
+
+    def got(alias):
+        gateway.create_deployment(restApiId=api, stageName=alias, variables={"alias": alias})
+        try:
+            with urllib.request.urlopen(f"{cloud['endpoint']}/_aws/execute-api/{api}/{alias}/", timeout=10) as answer:
+                return answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code
+
+    assert [got("live"), got("test")] == [f"{versioned}:live", 500]
+
+
+def test_a_topic_reaches_an_alias(client, versioned, unique, eventually):
+    """SNS calls what its subscription names."""
+    functions, sns = client("lambda"), client("sns")
+    functions.create_alias(FunctionName=versioned, Name="live", FunctionVersion="1")
+    topic = sns.create_topic(Name=unique("Topic"))["TopicArn"]
+    permit(client, versioned, "sns.amazonaws.com", Qualifier="live", SourceArn=topic)
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=f"{versioned}:live")
+
+    sns.publish(TopicArn=topic, Message="x")
+
+    assert eventually(lambda: started(client, versioned)) == ["1"]
+
+
+def started(client, arn):
+    """The versions whose invocations began, by the log."""
+    try:
+        events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{arn.rpartition(':')[2]}")["events"]
+    except client("logs").exceptions.ResourceNotFoundException:
+        return []
+    return [event["message"].rpartition(" ")[2].strip() for event in events if event["message"].startswith("START")]
 
 
 def test_a_role_needs_the_right_to_the_qualified_arn(client, function, versioned):

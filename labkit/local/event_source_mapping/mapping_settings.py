@@ -24,7 +24,7 @@ NOT_SUPPORTED = (
     "Queues", "SelfManagedEventSource", "AmazonManagedKafkaEventSourceConfig", "SelfManagedKafkaEventSourceConfig",
     "DocumentDBEventSourceConfig",
 )  # fmt: skip
-NOT_SHOWN = ("Positions", "Region")
+NOT_SHOWN = ("Positions", "Region", "Tags")
 LIMITS = {
     "BatchSize": (1, 10_000),
     "MaximumBatchingWindowInSeconds": (0, 300),

@@ -136,6 +136,7 @@ class EventSourceMappings:
             "State": "Creating",
             "StateTransitionReason": "USER_INITIATED" if source == "sqs" else "User action",
             "Region": call.region,
+            "Tags": dict(call.params.get("Tags") or {}),
             **defaults(source),
         }
 
@@ -276,6 +277,11 @@ class EventSourceMappings:
                 source = self._mappings[uid]["EventSourceArn"]
                 if any(one in ("*", source) or source.startswith(f"{one}/") for one in resources):
                     poller.wake()
+
+    def tags_of(self, arn: str) -> dict[str, str] | None:
+        """Return the tags of a mapping, to be changed; ``None`` where there is no such mapping."""
+        mapping = self._mappings.get(arn.rpartition(":")[2])
+        return mapping.setdefault("Tags", {}) if mapping else None
 
     def _of(self, call: ApiCall) -> dict[str, Any]:
         mapping = self._mappings.get(str(call.params.get("UUID")))

@@ -42,6 +42,7 @@ class Lambda:
         get_object: Callable[[str, str], Awaitable[Any]],
         deliver: Callable[[str, str], Awaitable[None]],
         send_to_dlq: Callable[[str, str, dict[str, Any]], Awaitable[None]],
+        tags_of_mapping: Callable[[str], dict[str, str] | None],
         clock: Clock,
         endpoint: str,
         state_dir: Path,
@@ -53,6 +54,7 @@ class Lambda:
     ) -> None:
         folder = state_dir / "functions"
         self._environments, self._logs = Environments(max_environments), LogWriter(put_log_events)
+        self._tags_of_mapping = tags_of_mapping
         locations = CodeLocations(endpoint=endpoint, package=self._package, now=clock.now)
         self.code_page = locations.page
         self._layers = layers = Layers(get_object=get_object, locate=locations.of, folder=folder, clock=clock)
@@ -109,7 +111,7 @@ class Lambda:
         return {
             **self._functions.operations,
             **Versions(self._functions).operations,
-            **Tags(self._functions).operations,
+            **Tags(self._functions, self._tags_of_mapping).operations,
             **self._layers.operations,
             **self._concurrency.operations,
             **self._permissions.operations,

@@ -1,4 +1,4 @@
-"""Tags of functions.
+"""Tags of functions, and of the mappings that feed them.
 
 https://docs.aws.amazon.com/lambda/latest/dg/configuration-tags.html
 """
@@ -23,8 +23,8 @@ TAGGED = re.compile(
 class Tags:
     """TagResource, UntagResource, ListTags."""
 
-    def __init__(self, functions: Functions) -> None:
-        self._functions = functions
+    def __init__(self, functions: Functions, tags_of_mapping: Callable[[str], dict[str, str] | None]) -> None:
+        self._functions, self._tags_of_mapping = functions, tags_of_mapping
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -43,6 +43,12 @@ class Tags:
             )
             raise AwsError("ValidationException", f"{text}satisfy regular expression pattern: {TAGGED.pattern}")
         kind = arn.split(":")[5]
+        if kind == "event-source-mapping":
+            tags = self._tags_of_mapping(arn)
+            if tags is None:
+                text = f"Event source mapping not found: {arn}"
+                raise AwsError("ResourceNotFoundException", text, 404, Type="User")
+            return tags
         if kind != "function":
             raise AwsError("NotImplemented", f"The local cloud keeps no tags of a Lambda {kind} yet: {arn}", 501)
         unqualified, qualifier = split(arn)

@@ -19,7 +19,10 @@ from labkit.local.s3_checksum import check_body
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
 LONGEST_KEY, MOST_METADATA = 1024, 2048
-NO_UPLOAD = "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or completed."
+NO_UPLOAD = (
+    "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "
+    "completed."
+)
 
 
 class ObjectChecks:

@@ -267,6 +267,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         public_url=lambda: settings.public.for_mail,
         clock=clock,
         measure=metrics.add,
+        note=durability.noting("sns"),
         emit=events.emit,
     )
 
@@ -280,9 +281,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     logs.written = log_filters.written
 
-    publish = durability.touching("sns", sns.publish_from_service)
     targets = Targets(
-        publish=publish,
+        publish=sns.publish_from_service,
         queue_policy=sqs.policy_of,
         send_to_queue=sqs.send_to,
         permits=functions.permits,
@@ -318,7 +318,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             queue_policy=sqs.policy_of,
             send_to_queue=sqs.send_to,
             topic_policy=sns.policy_of,
-            publish=publish,
+            publish=sns.publish_from_service,
             permits=functions.permits,
             invoke_event=functions.invoke_event,
             put_event=put_service_event,

@@ -99,6 +99,29 @@ def test_whatever_is_done_with_messages_stands_in_the_journal(suffix, tmp_path):
             assert kept["due_at"] == message["due_at"] or message["due_at"] == 0
 
 
+def test_whatever_is_published_stands_in_the_journal(tmp_path):
+    """What a FIFO topic has seen, what is on its way to whom; what was delivered or deleted no longer."""
+    with in_process(tmp_path, journal=tmp_path / "state.journal", **STILL) as cloud:
+        sns = cloud.client("sns")
+        topics = [
+            sns.create_topic(Name=f"{name}.fifo", Attributes={"FifoTopic": "true"})["TopicArn"] for name in ("a", "b")
+        ]
+        gone = "arn:aws:sqs:us-east-1:123456789012:gone.fifo"
+        mails = sns.create_topic(Name="mails")["TopicArn"]
+        sns.subscribe(TopicArn=topics[0], Protocol="sqs", Endpoint=gone)  # each delivery fails at once
+        sns.subscribe(TopicArn=mails, Protocol="email", Endpoint="ada@example.com")  # and this mail waits
+        for number in range(20):
+            arguments = {"MessageGroupId": "g", "MessageDeduplicationId": str(number % 7)}
+            sns.publish(TopicArn=topics[number % 2], Message=str(number), **arguments)
+        sns.delete_topic(TopicArn=topics[1])
+
+        there = cloud.run(lambda parts: parts.features["sns"].snapshot())
+        written = reading_of(tmp_path / "state.journal").states(cloud.parts.features)["sns"]
+
+    assert (len(there["deliveries"]), [len(one["seen"]) for one in there["published"].values()]) == (1, [7])
+    assert written == there
+
+
 def test_large_values_are_written_once(tmp_path):
     """The code of a function of 50 MB must not be written with each change of any function."""
     from labkit.local.durability.records import Writer

@@ -107,6 +107,8 @@ def fill(client):
 
     topic = sns.create_topic(Name="topic", Tags=[{"Key": "a", "Value": "b"}])["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="ada@example.com")
+    ordered = sns.create_topic(Name="t.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    sns.publish(TopicArn=ordered, Message="m", MessageGroupId="g", MessageDeduplicationId="d")
     events.put_rule(Name="rule", EventPattern=json.dumps({"source": ["shop"]}))
     events.put_targets(Rule="rule", Targets=[{"Id": "q", "Arn": dlq}])  # its messages are too small: retried for a day
     events.put_rule(Name="scheduled", ScheduleExpression="rate(1 day)", Tags=[{"Key": "a", "Value": "b"}])
@@ -182,6 +184,7 @@ def test_every_feature_holds_something(filled):
     assert [record["eventName"] for record in state["cloudtrail"]["unsent"]][:2] == ["StartLogging", "PutBucketTagging"]
     assert len(state["cloudtrail"]["unwritten"]) == 1
     assert len(state["api_gateway"]["deployments"]) == 1
+    assert [len(topic["seen"]) for topic in state["sns"]["published"].values()] == [1]
     assert state["s3_notifications"]["configurations"].keys() == {"logs"}
 
 

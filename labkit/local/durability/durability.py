@@ -31,6 +31,7 @@ NOTED = {
         "ChangeMessageVisibility", "ChangeMessageVisibilityBatch",
     },
     "lambda": {"Invoke", "InvokeAsync"},
+    "sns": {"Publish", "PublishBatch"},
 }  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from labkit.local.clock import Clock
 from labkit.local.picture import Arrow, Part, Picture
 from labkit.local.policy import allows_principal
 from labkit.local.sns.delivery import Delivery
-from labkit.local.sns.publishing import Publishing
+from labkit.local.sns.publishing import Publishing, keep_published
 from labkit.local.sns.subscription_pages import SubscriptionPages
 from labkit.local.sns.subscriptions import Subscriptions
 from labkit.local.sns.topic_attributes import read_policy
@@ -35,6 +35,7 @@ class Sns:
         public_url: Callable[[], str],
         clock: Clock,
         measure: Callable[[str, str, float], None],
+        note: Callable[..., None] = lambda *change: None,
         emit: Callable[..., None],
     ) -> None:
         self._delivery = Delivery(
@@ -46,16 +47,18 @@ class Sns:
             public_url=public_url,
             clock=clock,
             measure=measure,
+            note=note,
             emit=emit,
         )
         self._subscriptions = Subscriptions(topic=self._topic_of, ask=self._delivery.ask, clock=clock)
-        self._topics = Topics(subscriptions=self._subscriptions.count, topic_deleted=self._subscriptions.forget_topic)
+        self._topics = Topics(subscriptions=self._subscriptions.count, topic_deleted=self._topic_deleted)
         self._publishing = Publishing(
             topics=self._topics,
             subscriptions=self._subscriptions,
             delivery=self._delivery,
             clock=clock,
             measure=measure,
+            note=note,
         )
         self.pages = SubscriptionPages(self._subscriptions)
         self.publish_by_role = self._publishing.publish_for
@@ -67,6 +70,10 @@ class Sns:
 
     def _topic_of(self, call: ApiCall) -> dict[str, Any]:
         return self._topics.of(call)
+
+    def _topic_deleted(self, arn: str) -> None:
+        self._subscriptions.forget_topic(arn)
+        self._publishing.topic_deleted(arn)
 
     def description(self) -> dict[str, int]:
         """Count the topics, the confirmed and the pending subscriptions, for the health page."""
@@ -122,19 +129,31 @@ class Sns:
     # --- State --------------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> dict[str, Any]:
-        """Return the topics, the subscriptions and the deliveries under way, as plain data."""
-        return deepcopy(
-            {
-                "topics": self._topics.by_arn,
-                "subscriptions": self._subscriptions.by_arn,
-                "deliveries": list(self._delivery.under_way.values()),
-            }
-        )
+        """Return everything as plain data."""
+        state = {"deliveries": dict(self._delivery.under_way.values()), "published": self._publishing.published}
+        return {**self.settings(), **deepcopy(state)}
+
+    def settings(self) -> dict[str, Any]:
+        """Return the same without what each message changes, which is noted."""
+        return deepcopy({"topics": self._topics.by_arn, "subscriptions": self._subscriptions.by_arn})
+
+    @staticmethod
+    def replay(state: dict[str, Any], kind: str, *what: Any) -> None:
+        """Do to a snapshot what was noted of a message: published by a FIFO topic, on its way, delivered."""
+        if kind == "published":
+            keep_published(state["published"], *what)
+        elif kind == "forgotten":
+            state["published"].pop(what[0], None)
+        elif kind == "begun":
+            state["deliveries"][what[0]] = what[1]
+        else:
+            state["deliveries"].pop(what[0], None)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot; a delivery that was under way begins again."""
         kept = deepcopy(state)
         self._topics.by_arn.update(kept["topics"])
         self._subscriptions.by_arn.update(kept["subscriptions"])
-        for delivery in kept["deliveries"]:
-            self._delivery.begin(delivery)
+        self._publishing.published.update(kept["published"])
+        for one, delivery in kept["deliveries"].items():
+            self._delivery.go_on(one, delivery)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -26,7 +27,7 @@ MOST_RAW_ATTRIBUTES = 10
 
 
 class Delivery:
-    """Deliveries, *under_way* by their task, each with the arguments it began with."""
+    """Deliveries, *under_way* by their task, each with its id and the arguments it began with."""
 
     def __init__(
         self,
@@ -39,8 +40,10 @@ class Delivery:
         public_url: Callable[[], str],
         clock: Clock,
         measure: Callable[[str, str, float], None],
+        note: Callable[..., None],
         emit: Callable[..., None],
     ) -> None:
+        self._note = note
         self._send_mail, self._send_to_queue, self._queue_policy = send_mail, send_to_queue, queue_policy
         self._invoke_event, self._permits, self._public_url = invoke_event, permits, public_url
         self._clock, self._measure, self._emit = clock, measure, emit
@@ -52,7 +55,7 @@ class Delivery:
             "http": self._to_url,
             "https": self._to_url,
         }
-        self.under_way: dict[asyncio.Task[None], dict[str, Any]] = {}
+        self.under_way: dict[asyncio.Task[None], tuple[str, dict[str, Any]]] = {}
 
     def ask(self, display_name: str, subscription: dict[str, Any]) -> None:
         """Begin to ask for the confirmation of a subscription."""
@@ -60,9 +63,21 @@ class Delivery:
 
     def begin(self, delivery: dict[str, Any]) -> None:
         """Begin to deliver a message, or without one to ask for a confirmation."""
-        task = asyncio.create_task(self._ask(**delivery) if delivery["message"] is None else self._deliver(**delivery))
-        self.under_way[task] = delivery
-        task.add_done_callback(lambda done: self.under_way.pop(done, None))
+        one = uuid.uuid4().hex
+        self._note("begun", one, delivery)
+        self.go_on(one, delivery)
+
+    def go_on(self, one: str, delivery: dict[str, Any]) -> None:
+        """Begin a delivery, or go on with it after a restart; *one* is its id."""
+        work = self._ask(**delivery) if delivery["message"] is None else self._deliver(**delivery)
+        task = asyncio.create_task(work)
+        self.under_way[task] = (one, delivery)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        one, _ = self.under_way.pop(task)
+        if not task.cancelled():
+            self._note("ended", one)
 
     async def _ask(self, display_name: str, subscription: dict[str, Any], message: None) -> None:
         """Send the mail or the POST; who did not get it subscribes again."""

@@ -30,7 +30,10 @@ FIRST_SEQUENCE_NUMBER = 10**19
 
 
 class Publishing:
-    """Publish, PublishBatch, and publishing for services of AWS."""
+    """Publish, PublishBatch, and publishing for services of AWS.
+
+    *published* has of each FIFO topic the last number, and what it answered by deduplication id: ``[time, answer]``.
+    """
 
     def __init__(
         self,
@@ -40,9 +43,11 @@ class Publishing:
         delivery: Delivery,
         clock: Clock,
         measure: Callable[[str, str, float], None],
+        note: Callable[..., None],
     ) -> None:
         self._topics, self._subscriptions, self._delivery = topics, subscriptions, delivery
-        self._clock, self._measure = clock, measure
+        self._clock, self._measure, self._note = clock, measure, note
+        self.published: dict[str, dict[str, Any]] = {}
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -94,7 +99,7 @@ class Publishing:
         _check_fifo(topic, given)
         fifo = "FifoTopic" in topic["attributes"]
         deduplication_id = _deduplication_id(given) if fifo else ""
-        if fifo and (answer := self._seen(topic, deduplication_id)):
+        if fifo and (answer := self._seen(topic["arn"], deduplication_id)):
             return answer
         message: Message = {
             "id": str(uuid.uuid4()),
@@ -103,12 +108,14 @@ class Publishing:
             "published_at": self._clock.now(),
             "group_id": given.get("MessageGroupId") or "",
             "deduplication_id": deduplication_id,
-            "sequence_number": self._next_number(topic) if fifo else "",
+            "sequence_number": self._next_number(topic["arn"]) if fifo else "",
         }
         answer = {"MessageId": message["id"]}
         if fifo:
             answer["SequenceNumber"] = message["sequence_number"]
-            topic["seen"][deduplication_id] = [self._clock.now(), answer]
+            change = (topic["arn"], deduplication_id, self._clock.now(), answer)
+            keep_published(self.published, *change)
+            self._note("published", *change)
         self._measure(topic["arn"], "NumberOfMessagesPublished", 1.0)
         self._measure(topic["arn"], "PublishSize", float(size))
         self._fan_out(topic, message, bodies(given))
@@ -136,17 +143,32 @@ class Publishing:
 
     # --- FIFO ---------------------------------------------------------------------------------------------------------
 
-    def _seen(self, topic: dict[str, Any], deduplication_id: str) -> dict[str, Any] | None:
+    def _seen(self, arn: str, deduplication_id: str) -> dict[str, Any] | None:
         """Return the answer to the same message of the last five minutes: it is accepted and not delivered again."""
-        seen, oldest = topic.setdefault("seen", {}), self._clock.now() - DEDUPLICATION_SECONDS
+        seen = self.published.get(arn, {}).get("seen", {})
+        oldest = self._clock.now() - DEDUPLICATION_SECONDS
         while seen and next(iter(seen.values()))[0] < oldest:
             del seen[next(iter(seen))]
         return dict(seen[deduplication_id][1]) if deduplication_id in seen else None
 
-    @staticmethod
-    def _next_number(topic: dict[str, Any]) -> str:
-        topic["sequence"] = topic.get("sequence", -1) + 1
-        return str(FIRST_SEQUENCE_NUMBER + topic["sequence"])
+    def _next_number(self, arn: str) -> str:
+        last = self.published.get(arn, {}).get("number", FIRST_SEQUENCE_NUMBER - 1)
+        return str(int(last) + 1)
+
+    def topic_deleted(self, arn: str) -> None:
+        """Forget what a topic has published."""
+        if self.published.pop(arn, None):
+            self._note("forgotten", arn)
+
+
+def keep_published(
+    published: dict[str, dict[str, Any]], arn: str, deduplication_id: str, time: float, answer: dict[str, Any]
+) -> None:
+    """Remember what a FIFO topic answered."""
+    topic = published.setdefault(arn, {"number": "", "seen": {}})
+    topic["number"] = answer["SequenceNumber"]
+    topic["seen"].pop(deduplication_id, None)
+    topic["seen"][deduplication_id] = [time, dict(answer)]
 
 
 def _check_fifo(topic: dict[str, Any], given: dict[str, Any]) -> None:

@@ -627,4 +627,6 @@ def test_what_the_local_cloud_does_not_do_it_refuses(api: Api, client: Callable[
             )
         )[::2],
         error_of(lambda: gateway.create_authorizer(restApiId=api.id, name="a", type="COGNITO_USER_POOLS"))[::2],
-    ] == [("NotImplemented", 501)] * 2
+        error_of(lambda: gateway.create_deployment(restApiId=api.id, canarySettings={"percentTraffic": 10}))[::2],
+        error_of(lambda: gateway.get_export(restApiId=api.id, stageName="prod", exportType="oas30"))[::2],
+    ] == [("NotImplemented", 501)] * 4

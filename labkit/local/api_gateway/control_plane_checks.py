@@ -57,14 +57,19 @@ def rest_api_patch(params: Params) -> None:
             raise bad_request(f"Invalid patch path {path}")
 
 
+def no_export(params: Params) -> None:
+    """Refuse exports: moto would return a document that says little of the API."""
+    raise AwsError("NotImplemented", "The local cloud does not export APIs as OpenAPI documents.", 501)
+
+
 # An operation with no check of its own still needs its API to exist.
 OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "CreateAuthorizer": (authorizers.new_authorizer,),
-    "CreateDeployment": (stages.deployable,),
+    "CreateDeployment": (stages.no_canary, stages.deployable),
     "CreateModel": (stages.new_model,),
     "CreateRequestValidator": (),
     "CreateResource": (methods.new_resource,),
-    "CreateStage": (stages.known_deployment,),
+    "CreateStage": (stages.no_canary, stages.known_deployment),
     "DeleteAuthorizer": (authorizers.authorizer_exists, authorizers.unused_authorizer),
     "DeleteDeployment": (stages.deletable_deployment,),
     "DeleteGatewayResponse": (stages.gateway_response_type, stages.own_gateway_response),
@@ -103,7 +108,7 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "UpdateMethod": (methods.method_patch,),
     "UpdateRequestValidator": (stages.known_validator,),
     "UpdateRestApi": (),
-    "UpdateStage": (stages.stage_patch,),
+    "UpdateStage": (stages.no_canary, stages.stage_patch),
 }
 # Without the API these miss the resource first.
 NAMED_BY_RESOURCE = frozenset({"GetIntegration", "GetMethod", "PutIntegration", "PutIntegrationResponse", "PutMethod"})
@@ -118,5 +123,6 @@ OF_KEYS_AND_PLANS: Mapping[str, tuple[Check, ...]] = {
 ALONE: Mapping[str, Callable[[Params], None]] = {
     "CreateApiKey": plans.api_key,
     "CreateRestApi": new_rest_api,
+    "GetExport": no_export,
     "UpdateRestApi": rest_api_patch,
 }

@@ -63,6 +63,13 @@ def known_deployment(params: Params, setup: Setup) -> None:
         raise not_found("Invalid Deployment identifier specified")
 
 
+def no_canary(params: Params, setup: Setup) -> None:
+    """Refuse canaries, to which no request would go."""
+    patched = [operation["path"] for operation in params.get("patchOperations") or []]
+    if params.get("canarySettings") or any(path.startswith("/canarySettings") for path in patched):
+        raise AwsError("NotImplemented", "The local cloud does not implement canaries of API Gateway stages.", 501)
+
+
 def known_stage(params: Params, setup: Setup) -> None:
     """Refuse a stage that the API does not have."""
     if params["stageName"] not in setup["stages"]:

@@ -503,3 +503,4 @@ def test_an_address_of_a_queue_answers_in_xml_what_a_queue_can_do(query, cloud, 
     for (status, answer), action in zip(refused, ("FooBar", "ListQueues"), strict=True):
         assert (status, "<Type>Sender</Type>" in answer) == (400, True)
         assert sentence("InvalidAction", f"The action {action} is not valid for this endpoint.") in answer
+    assert (wrong[1].count("Unknown Attribute Foobar."), "<message>" in gone[1]) == (1, False)

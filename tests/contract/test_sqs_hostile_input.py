@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 from urllib.parse import urlencode, urlsplit
+from xml.etree import ElementTree
 
 import pytest
 from botocore.auth import SigV4Auth
@@ -60,6 +61,8 @@ def ask(cloud):
 def is_an_answer(answer):
     """Whether an answer is one of AWS: done, or refused with a code."""
     status, body = answer
+    if body.startswith("<"):
+        ElementTree.fromstring(body)  # noqa: S314  the local cloud wrote it
     return (status == 200 or (status in (400, 403, 404) and ("__type" in body or "<Code>" in body))) and (
         "Traceback" not in body
     )

@@ -27,6 +27,7 @@ from labkit.local.moto_app.json_types import check_types
 from labkit.local.moto_app.sqs_query import as_form
 from labkit.local.moto_app.xml_document import fits_model
 
+SECOND_MESSAGE = re.compile("<message>.*?</message>", re.DOTALL)  # the model's member beside the protocol's Message
 CHECKED = {"sqs", "events", "cloudtrail"}  # JSON services of ours: their features trust the types of the model
 
 HOST_ID = "9Gjjt1m+cjU4OPvX9O9/8RuvnG41MRb/18Oux2o5H5MY7ISNTlXN+Dz9IG62/ILVxhAGI0qyPfg="
@@ -274,6 +275,9 @@ def _with_exact_code(
     """Keep the code and message of *error* where the model does not know them."""
     if protocol == "rest-xml":
         return _with_members(body, error), headers
+    if protocol == "query":
+        text = body if isinstance(body, str) else body.decode()
+        return NOT_IN_XML.sub("\ufffd", SECOND_MESSAGE.sub("", text)), headers
     if protocol not in ("json", "rest-json"):
         return body, headers
     fields = json.loads(body)

@@ -447,6 +447,30 @@ def test_the_policy_of_a_bus_is_put_and_removed_by_statement(events, unique):
     )
     events.remove_permission(EventBusName=bus, RemoveAllPermissions=True)
     assert "Policy" not in events.describe_event_bus(Name=bus)
+    organization = {"Type": "StringEquals", "Key": "aws:PrincipalOrgID", "Value": "o-1"}
+    wanted = {"Action": "events:PutEvents", "Principal": "*", "StatementId": "o", "Condition": organization}
+    events.put_permission(EventBusName=bus, **wanted)
+    [put] = json.loads(events.describe_event_bus(Name=bus)["Policy"])["Statement"]
+    assert put["Condition"] == {"StringEquals": {"aws:PrincipalOrgID": "o-1"}}
+    whole = {"Version": "2012-10-17", "Statement": {"Sid": "w", **statement, "Principal": "*"}}
+    events.put_permission(EventBusName=bus, Policy=json.dumps(whole))
+    assert json.loads(events.describe_event_bus(Name=bus)["Policy"])["Statement"] == [whole["Statement"]]
+    assert refusal(events.put_permission, EventBusName=bus, Policy="no policy")[0] == "ValidationException"
+    assert refusal(events.put_permission, EventBusName=bus, Principal="*")[0] == "ValidationException"
+
+
+def test_a_bus_is_described_anew_and_has_nothing_that_is_not_here(events, unique):
+    """API_UpdateEventBus; a key, a partner's source or a log would be kept and do nothing."""
+    bus = unique("bus")
+    events.create_event_bus(Name=bus)
+
+    answer = events.update_event_bus(Name=bus, Description="changed")
+
+    assert (answer["Name"], events.describe_event_bus(Name=bus)["Description"]) == (bus, "changed")
+    for name, value in (("KmsKeyIdentifier", "k"), ("EventSourceName", "aws.partner/x/y"), ("LogConfig", {})):
+        code, message = refusal(events.create_event_bus, Name=unique("bus"), **{name: value})
+        assert (code, f"does not support {name}" in message) == ("ValidationException", True)
+    assert refusal(events.create_event_bus, Name="a/b")[1] == "Event bus name must not contain '/'."
 
 
 def test_a_schedule_is_kept_and_a_wrong_one_refused(events, unique):

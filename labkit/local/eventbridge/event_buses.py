@@ -150,7 +150,7 @@ def _statements(policy: str) -> list[dict[str, Any]]:
 
 def _refuse_what_is_not_here(params: dict[str, Any]) -> None:
     for name in NOT_HERE:
-        if params.get(name):
+        if params.get(name) is not None:
             raise AwsError("ValidationException", f"The local cloud does not support {name} of an event bus.")
 
 

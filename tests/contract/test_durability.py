@@ -10,11 +10,15 @@ import os
 import re
 import subprocess
 import sys
+import threading
+import time
 import urllib.request
 import uuid
 from pathlib import Path
 
+import psutil
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.conftest import make_client, start_local_cloud, stop_local_cloud, wait_for
 from tests.contract.test_pipeline import TRUST, function, pipeline, post, queue, visit  # noqa: F401  fixtures
@@ -105,25 +109,20 @@ def inbox(cloud):
         return json.load(answer)
 
 
-CLEAN = ["SIGTERM", "kill -9"]
-
-
-@pytest.mark.parametrize("how", CLEAN)
-def test_the_pipeline_goes_on_where_it_was(how, ending, pipeline, client):  # noqa: F811
+def the_pipeline_goes_on(ending, pipeline, **_):  # noqa: F811
     """The form's address stays good, the mappings wake up, what is in the lake stays there."""
     url, in_lake, _ = pipeline
     first = post(url, visit())[1]["ProductVisitKey"]
     wait_for(lambda: first in in_lake())
 
-    ending.again(how)
+    yield
 
     second = post(url, visit())[1]["ProductVisitKey"]
     wait_for(lambda: second in in_lake())
     assert in_lake().keys() == {first, second}
 
 
-@pytest.mark.parametrize("how", CLEAN)
-def test_messages_stay_as_they_were(how, ending, client, queue):  # noqa: F811
+def messages_stay(ending, client, queue, **_):  # noqa: F811
     """Waiting, delayed, in flight with its receipt handle, on the dead-letter queue; deleted is deleted."""
     sqs, (dlq_url, dlq) = client("sqs"), queue()
     url, _ = queue(RedrivePolicy=json.dumps({"deadLetterTargetArn": dlq, "maxReceiveCount": 1}))
@@ -139,7 +138,7 @@ def test_messages_stay_as_they_were(how, ending, client, queue):  # noqa: F811
         QueueUrl=url, MessageBody="m6", MessageAttributes={"a": {"DataType": "Binary", "BinaryValue": b"\x00"}}
     )
 
-    ending.again(how)
+    yield
 
     counts = [attributes(client, url)[f"ApproximateNumberOfMessages{kind}"] for kind in ("", "NotVisible", "Delayed")]
     assert (counts, attributes(client, dlq_url)["ApproximateNumberOfMessages"]) == (["1", "4", "1"], "1")
@@ -149,8 +148,7 @@ def test_messages_stay_as_they_were(how, ending, client, queue):  # noqa: F811
     assert (message["Body"], message["MessageAttributes"]["a"]["BinaryValue"]) == ("m6", b"\x00")
 
 
-@pytest.mark.parametrize("how", CLEAN)
-def test_a_fifo_queue_keeps_its_order_and_knows_its_duplicates(how, ending, client, unique):
+def fifo_queues_stay(ending, client, unique, **_):
     """A closed group stays closed, numbers go on rising, and a receive can be asked again."""
     fifo = {"FifoQueue": "true", "ContentBasedDeduplication": "true", "VisibilityTimeout": "600"}
     url = client("sqs").create_queue(QueueName=unique("q") + ".fifo", Attributes=fifo)["QueueUrl"]
@@ -164,7 +162,7 @@ def test_a_fifo_queue_keeps_its_order_and_knows_its_duplicates(how, ending, clie
     numbers = [send(body) for body in ("g1-1", "g1-2", "g1-3")]
     [first] = receive(1, ReceiveRequestAttemptId="attempt")
 
-    ending.again(how)
+    yield
 
     numbers += [send("g1-2"), send("g2-1")]
     assert (numbers[3], int(numbers[4]) > int(numbers[2])) == (numbers[1], True)
@@ -174,8 +172,7 @@ def test_a_fifo_queue_keeps_its_order_and_knows_its_duplicates(how, ending, clie
     assert [message["Body"] for message in receive(10)] == ["g1-2", "g1-3"]
 
 
-@pytest.mark.parametrize("how", CLEAN)
-def test_functions_their_logs_and_their_unfinished_events_stay(how, ending, client, function, queue):  # noqa: F811
+def functions_stay(ending, client, function, queue, **_):  # noqa: F811
     """The code too; an event between two attempts gets the other ones and then goes to the dead-letter queue."""
     echo = function(ECHO)
     url, dlq = queue()
@@ -186,7 +183,7 @@ def test_functions_their_logs_and_their_unfinished_events_stay(how, ending, clie
     logs = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
     client("lambda").invoke(FunctionName=failing, InvocationType="Event", Payload=b'{"n": 7}')
 
-    ending.again(how)
+    yield
 
     assert client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"][: len(logs)] == logs
     with client("lambda").invoke(FunctionName=echo, Payload=b'{"n": 2}')["Payload"] as payload:
@@ -195,8 +192,7 @@ def test_functions_their_logs_and_their_unfinished_events_stay(how, ending, clie
     assert message["Body"] == '{"n": 7}'
 
 
-@pytest.mark.parametrize("how", CLEAN)
-def test_the_rest_stays_and_works(how, ending, client, queue, unique):  # noqa: F811
+def the_rest_stays(ending, client, queue, unique, **_):  # noqa: F811
     """Buckets, objects, tables, topics, mails and their links, rules, trails, roles, streams, tags."""
     s3, sns, events = client("s3"), client("sns"), client("events")
     bucket, topic_name = unique("bucket"), unique("topic")
@@ -232,10 +228,11 @@ def test_the_rest_stays_and_works(how, ending, client, queue, unique):  # noqa: 
     )  # fmt: skip
     client("kinesis").create_stream(StreamName="s", ShardCount=1)
     client("kinesis").put_record(StreamName="s", Data=b"one", PartitionKey="p")
-    recorded = [e["EventName"] for e in client("cloudtrail").lookup_events(MaxResults=50)["Events"]]
+    made = [{"AttributeKey": "EventName", "AttributeValue": "CreateStream"}]
+    recorded = client("cloudtrail").lookup_events(LookupAttributes=made)["Events"]
     keys_before = (ending.cloud["access_key"], ending.cloud["endpoint"], ending.cloud["state_id"])
 
-    ending.again(how)
+    yield
 
     assert (ending.cloud["access_key"], ending.cloud["endpoint"], ending.cloud["state_id"]) == keys_before
     stored = client("s3").get_object(Bucket=bucket, Key="a/b.txt")
@@ -259,8 +256,84 @@ def test_the_rest_stays_and_works(how, ending, client, queue, unique):  # noqa: 
         StreamName="s", ShardId=shard, ShardIteratorType="TRIM_HORIZON"
     )["ShardIterator"]  # fmt: skip
     assert [r["Data"] for r in client("kinesis").get_records(ShardIterator=iterator)["Records"]] == [b"one"]
-    later = [e["EventName"] for e in client("cloudtrail").lookup_events(MaxResults=50)["Events"]]
-    assert later[-len(recorded) :] == recorded
+    assert client("cloudtrail").lookup_events(LookupAttributes=made)["Events"] == recorded
+
+
+def other_ways_of_writing_stay(ending, client, unique, **_):
+    """Versions, copies, uploads in parts, deletions of many; transactions, batches and PartiQL; streams deleted."""
+    s3, table, bucket = client("s3"), client("dynamodb"), unique("ways")
+    s3.create_bucket(Bucket=bucket)
+    for number in range(4):
+        s3.put_object(Bucket=bucket, Key=f"k{number}", Body=b"x")
+    s3.delete_objects(Bucket=bucket, Delete={"Objects": [{"Key": "k0"}, {"Key": "k1"}]})
+    s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/k2")
+    upload = {"Bucket": bucket, "Key": "parts"}
+    upload["UploadId"] = s3.create_multipart_upload(**upload)["UploadId"]
+    etag = s3.upload_part(**upload, PartNumber=1, Body=bytes(100_000))["ETag"]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    unfinished = {"Bucket": bucket, "Key": "unfinished"}
+    unfinished["UploadId"] = s3.create_multipart_upload(**unfinished)["UploadId"]
+    etag = s3.upload_part(**unfinished, PartNumber=1, Body=bytes(100_000))["ETag"]
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    for body in (b"one", b"two"):
+        s3.put_object(Bucket=bucket, Key="versions", Body=body)
+    s3.delete_object(Bucket=bucket, Key="versions")
+    name = unique("table")
+    made = table.create_table(
+        TableName=name, BillingMode="PAY_PER_REQUEST", KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_AND_OLD_IMAGES"},
+    )["TableDescription"]  # fmt: skip
+    puts = [{"PutRequest": {"Item": {"k": {"S": one}, "b": {"B": b"\x00"}}}} for one in "abcd"]
+    table.batch_write_item(RequestItems={name: puts})
+    table.batch_write_item(RequestItems={name: [{"DeleteRequest": {"Key": {"k": {"S": "a"}}}}]})
+    delete, put = {"TableName": name, "Key": {"k": {"S": "b"}}}, {"TableName": name, "Item": {"k": {"S": "e"}}}
+    table.transact_write_items(TransactItems=[{"Delete": delete}, {"Put": put}])
+    table.execute_statement(Statement=f"DELETE FROM \"{name}\" WHERE k = 'c'")  # noqa: S608  a name of our own
+    logs = client("logs")
+    logs.create_log_group(logGroupName="g")
+    for stream in ("gone", "there"):
+        logs.create_log_stream(logGroupName="g", logStreamName=stream)
+        events = [{"timestamp": int(time.time() * 1000), "message": stream}]
+        logs.put_log_events(logGroupName="g", logStreamName=stream, logEvents=events)
+    logs.delete_log_stream(logGroupName="g", logStreamName="gone")
+
+    yield
+
+    s3, table = client("s3"), client("dynamodb")
+    assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["copy", "k2", "k3", "parts"]
+    assert s3.head_object(Bucket=bucket, Key="parts")["ContentLength"] == 100_000
+    s3.complete_multipart_upload(**unfinished, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
+    versions = s3.list_object_versions(Bucket=bucket, Prefix="versions")
+    assert (len(versions["Versions"]), len(versions["DeleteMarkers"])) == (2, 1)
+    assert sorted(item["k"]["S"] for item in table.scan(TableName=name)["Items"]) == ["d", "e"]
+    streams, arn = client("dynamodbstreams"), made["LatestStreamArn"]
+    shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+    start = {"StreamArn": arn, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+    records = streams.get_records(ShardIterator=streams.get_shard_iterator(**start)["ShardIterator"])["Records"]
+    what = [(record["eventName"], record["dynamodb"]["Keys"]["k"]["S"]) for record in records]
+    inserted, removed = [("INSERT", one) for one in "abcd"], [("REMOVE", "a"), ("REMOVE", "b")]
+    assert what == [*inserted, *removed, ("INSERT", "e"), ("REMOVE", "c")]
+    assert [e["message"] for e in client("logs").filter_log_events(logGroupName="g")["events"]] == ["there"]
+
+
+PARTS = (
+    the_pipeline_goes_on, messages_stay, fifo_queues_stay, functions_stay, other_ways_of_writing_stay, the_rest_stays,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "kill -9", "labkit down"])
+def test_everything_stays_and_goes_on(how, ending, *, client, function, pipeline, queue, unique):  # noqa: F811
+    """Whatever was answered is there after the next start, and what waited or was under way gets done."""
+    fixtures = {"client": client, "function": function, "pipeline": pipeline, "queue": queue, "unique": unique}
+    parts = [part(ending, **fixtures) for part in PARTS]
+    for part in parts:
+        next(part)
+
+    ending.again(how)
+
+    for part in parts:
+        assert next(part, "done") == "done"
 
 
 def test_reset_begins_clean(ending, client, queue, tmp_path):  # noqa: F811
@@ -271,7 +344,7 @@ def test_reset_begins_clean(ending, client, queue, tmp_path):  # noqa: F811
     )
     wait_for(lambda: inbox(ending.cloud))
     before = dict(ending.cloud)
-    command = [sys.executable, "-m", "labkit.cli", "up", "--reset", "--port", "0", "--state-dir", ending.state_dir]
+    command = [sys.executable, "-m", "labkit.cli", "up", "--reset", "--state-dir", ending.state_dir]
 
     subprocess.run(command, check=True, capture_output=True)
     ending.process.wait(10)
@@ -280,6 +353,7 @@ def test_reset_begins_clean(ending, client, queue, tmp_path):  # noqa: F811
     try:
         assert "QueueUrls" not in client("sqs").list_queues()
         assert inbox(ending.cloud) == []
+        assert ending.cloud["endpoint"] == before["endpoint"]
         assert (ending.cloud["access_key"], ending.cloud["state_id"] != before["state_id"]) == (
             before["access_key"],
             True,
@@ -291,22 +365,20 @@ def test_reset_begins_clean(ending, client, queue, tmp_path):  # noqa: F811
         )  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("damage", "why"),
-    [
-        (lambda data: data[:200] + b"\x00\x01" + data[202:], "is damaged"),
-        (lambda data: data.replace(b'"format": 1', b'"format": 2', 1), "its format is 2, and this labkit reads 1"),
-        (lambda data: data.replace(b'"moto": "', b'"moto": "9', 1), "its moto is 9"),
-        (lambda data: b"something else", "its first line is damaged"),
-    ],
-    ids=["damaged", "newer", "other moto", "no journal"],
-)
-def test_what_cannot_be_read_is_set_aside_with_a_message(damage, why, ending, client, queue):  # noqa: F811
+def test_what_cannot_be_read_is_set_aside_and_a_half_written_record_cut_off(ending, client, queue):  # noqa: F811
     """Never dropped, never in the way: the local cloud starts empty and says where the file is."""
-    queue()
+    url, _ = queue()
     ending.end("SIGTERM")
     journal = ending.state_dir / "state.journal"
-    damaged = damage(journal.read_bytes())
+    if os.name == "posix":  # Windows has no modes
+        assert journal.stat().st_mode & 0o777 == 0o600  # it holds what functions were given as secrets
+    with journal.open("ab") as file:
+        file.write(b"\x00\x00\x01")  # what a process leaves behind that is killed while it writes
+    ending.start()
+    assert client("sqs").list_queues()["QueueUrls"] == [url]
+    ending.end("SIGTERM")
+    damaged = journal.read_bytes()
+    damaged = damaged[:200] + b"\x00\x01" + damaged[202:]
     journal.write_bytes(damaged)
 
     ending.start()
@@ -314,45 +386,47 @@ def test_what_cannot_be_read_is_set_aside_with_a_message(damage, why, ending, cl
     assert "QueueUrls" not in client("sqs").list_queues()
     [aside] = ending.state_dir.glob("state.journal.unreadable-*")
     assert aside.read_bytes() == damaged
-    assert why in ending.log
     assert f"and lies now in {aside}" in ending.log
     assert ending.cloud["set_aside"] in ending.log
 
 
-def test_a_half_written_last_record_is_cut_off(ending, client, queue):  # noqa: F811
-    """A process that is killed while it writes leaves one behind; everything before it is good."""
+def test_without_state_nothing_is_read_and_nothing_kept(ending, client, queue):  # noqa: F811
+    """`labkit up --no-keep`, for a test that shall leave nothing behind."""
     url, _ = queue()
     ending.end("SIGTERM")
-    with (ending.state_dir / "state.journal").open("ab") as journal:
-        journal.write(b"\x00\x00\x01")
+    ending.start("--no-state")
+    assert "QueueUrls" not in client("sqs").list_queues()
+    client("sqs").create_queue(QueueName="q")
 
-    ending.start()
     ending.again("SIGTERM")
 
     assert client("sqs").list_queues()["QueueUrls"] == [url]
-    assert not list(ending.state_dir.glob("state.journal.unreadable-*"))
 
 
-@pytest.mark.skipif(os.name != "posix", reason="Windows has no modes")
-def test_the_journal_is_its_owners_alone(ending):
-    """It is a pickle, and holds what functions were given as secrets."""
-    ending.end("SIGTERM")
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can keep another process from writing")
+def test_on_a_full_disk_the_answer_waits_for_room_and_then_is_an_error(ending, client, queue):  # noqa: F811
+    """A call that cannot be kept does not say that it was; with room again everything goes on, and nothing is lost."""
+    url, _ = queue()
+    sqs, process = client("sqs"), psutil.Process(ending.process.pid)
+    unlimited = process.rlimit(psutil.RLIMIT_FSIZE)
 
-    assert (ending.state_dir / "state.journal").stat().st_mode & 0o777 == 0o600
+    def fill_disk():
+        size = (ending.state_dir / "state.journal").stat().st_size
+        process.rlimit(psutil.RLIMIT_FSIZE, (size + 100, unlimited[1]))
 
+    fill_disk()
+    room = threading.Timer(0.3, process.rlimit, (psutil.RLIMIT_FSIZE, unlimited))
+    room.start()
+    sqs.send_message(QueueUrl=url, MessageBody="waited" + "x" * 2000)
+    room.join()
+    fill_disk()
+    with pytest.raises(ClientError) as refused:
+        sqs.send_message(QueueUrl=url, MessageBody="refused" + "x" * 2000)
+    process.rlimit(psutil.RLIMIT_FSIZE, unlimited)
+    sqs.send_message(QueueUrl=url, MessageBody="after")
+    ending.again("kill -9")
 
-def test_without_state_nothing_is_kept(tmp_path, client):
-    """`labkit up --no-keep`, for a test that shall leave nothing behind."""
-    one = Ending(tmp_path / "other", "--no-state")
-    sqs = make_client(one.cloud, "sqs")
-    sqs.create_queue(QueueName="q")
-    sqs.close()
-
-    one.again("SIGTERM")
-
-    sqs = make_client(one.cloud, "sqs")
-    listed = sqs.list_queues()
-    sqs.close()
-    stop_local_cloud(one.process)
-    assert "QueueUrls" not in listed
-    assert not (one.state_dir / "state.journal").exists()
+    assert refused.value.response["Error"]["Code"] == "ServiceUnavailable"
+    assert "cannot keep it: File too large" in refused.value.response["Error"]["Message"]
+    messages = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
+    assert [message["Body"].rstrip("x") for message in messages] == ["waited", "refused", "after"]

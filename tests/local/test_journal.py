@@ -164,3 +164,27 @@ def test_a_record_is_whole_or_not_there(tmp_path):
         path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
         with pytest.raises(Unreadable):
             JournalFile(path, {"moto": "1"}).read()
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda data: data[:-1] + b"!", "record 2 is damaged"),
+        (lambda data: data.replace(b'"format": 1', b'"format": 2', 1), "its format is 2, and this labkit reads 1"),
+        (lambda data: data.replace(b'"moto": "', b'"moto": "9', 1), "its moto is 91, and this labkit reads 1"),
+        (lambda data: b"something else", "its first line is damaged"),
+        (lambda data: b"[1, 2]\n", "its first line is damaged"),
+        (lambda data: b"", "its first line is damaged"),
+    ],
+    ids=["damaged", "newer", "other moto", "no journal", "other JSON", "empty"],
+)
+def test_a_journal_that_cannot_be_read_says_why(damage, why, tmp_path):
+    """A person must be able to tell a broken disk from an update."""
+    path = tmp_path / "journal"
+    file = JournalFile(path, {"moto": "1"})
+    file.replace([b"first", b"second"])
+    file.close()
+    path.write_bytes(damage(path.read_bytes()))
+
+    with pytest.raises(Unreadable, match=why):
+        JournalFile(path, {"moto": "1"}).read()

@@ -92,7 +92,7 @@ class Durability:
 
     async def _go_on(self, reading: Reading) -> None:
         states = reading.states(self.features)
-        self.state_id, self._writer.large = reading.state_id, reading.large
+        self.state_id, self._writer.large = reading.state_id, set(reading.large)
         await self._moto.restore(reading.of_moto)
         for name, feature in self.features.items():
             if name in states:

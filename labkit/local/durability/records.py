@@ -17,18 +17,19 @@ def packed(record: Record) -> bytes:
 
 
 class Writer:
-    """Makes records of states that changed; *large* holds the large values that the journal has already."""
+    """Makes records of states that changed; *large* are the hashes of the large values that the journal has already."""
 
     def __init__(self) -> None:
-        self.large: dict[str, bytes] = {}
-        self._hashes: dict[int, tuple[bytes, str]] = {}
+        self.large: set[str] = set()
+        self._hashes: dict[str, dict[int, tuple[bytes, str]]] = {}
         self._digests: dict[str, bytes] = {}
 
     def changed(self, feature: str, state: Any) -> list[bytes]:
         """Return the record of a feature's state, behind its new large values; nothing if it is as it was."""
         buffer = io.BytesIO()
-        pickler = _Pickler(buffer, self)
+        pickler = _Pickler(buffer, self.large, self._hashes.get(feature, {}))
         pickler.dump(state)
+        self._hashes[feature] = pickler.hashes
         data = buffer.getvalue()
         digest = hashlib.sha256(data).digest()
         if self._digests.get(feature) == digest:
@@ -36,28 +37,27 @@ class Writer:
         self._digests[feature] = digest
         return [*pickler.new, packed(("state", feature, data))]
 
-    def key_of(self, value: bytes) -> str:
-        """Return the hash of a value; the same one is asked for again and again."""
-        known = self._hashes.get(id(value))
-        if known is None:
-            known = self._hashes[id(value)] = (value, hashlib.sha256(value).hexdigest())
-        return known[1]
-
 
 class _Pickler(pickle.Pickler):
-    """Writes a large value, such as the code of a function, only once: elsewhere stands its hash."""
+    """Writes a large value, such as the code of a function, only once: elsewhere stands its hash.
 
-    def __init__(self, file: io.BytesIO, writer: Writer) -> None:
+    *known* are the hashes that were computed the last time, by the identity of the value, with the value.
+    """
+
+    def __init__(self, file: io.BytesIO, large: set[str], known: dict[int, tuple[bytes, str]]) -> None:
         super().__init__(file, 5)
-        self._writer = writer
+        self._large, self._known = large, known
+        self.hashes: dict[int, tuple[bytes, str]] = {}
         self.new: list[bytes] = []
 
     def persistent_id(self, one: Any) -> str | None:
         if type(one) is not bytes or len(one) < LARGE:
             return None
-        key = self._writer.key_of(one)
-        if key not in self._writer.large:
-            self._writer.large[key] = one
+        known = self._known.get(id(one))
+        key = known[1] if known else hashlib.sha256(one).hexdigest()
+        self.hashes[id(one)] = (one, key)
+        if key not in self._large:
+            self._large.add(key)
             self.new.append(packed(("large", key, one)))
         return key
 

@@ -87,6 +87,9 @@ class MotoState:
         """Return a record of a backend; afterwards the journal knows its containers."""
         kept, now = backend(service, region), dict(_containers(service, region))
         known = {id(one): place for place, one in now.items() if self._known.get(place) is one}
+        self._lengths = {
+            place: n for place, n in self._lengths.items() if place[:2] != (service, region) or place in now
+        }
         for place, one in now.items():
             if id(one) not in known:
                 self._lengths[place] = len(one)

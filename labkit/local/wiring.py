@@ -259,8 +259,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
 
     sns = Sns(
-        send_mail=mails.send,
-        send_to_queue=sqs.send_to,
+        send_mail=durability.touching("sns", mails.send),
+        send_to_queue=durability.touching("sns", sqs.send_to),
         queue_policy=sqs.policy_of,
         invoke_event=functions.invoke_event,
         permits=functions.permits,
@@ -291,7 +291,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         put_log_event=logs.put_log_event,
     )
     eventbridge = EventBridge(
-        deliver=targets.by_service,
+        deliver={name: durability.touching("eventbridge", way) for name, way in targets.by_service.items()},
         to_dlq=targets.to_dlq,
         check=check_constraints,
         clock=clock,

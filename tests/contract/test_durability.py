@@ -117,7 +117,9 @@ def the_pipeline_goes_on(ending, pipeline, **_):  # noqa: F811
 
     yield
 
-    second = post(url, visit())[1]["ProductVisitKey"]
+    status, answer, _ = post(url, visit())
+    assert status == 202, (answer, ending.log[-4000:])
+    second = answer["ProductVisitKey"]
     wait_for(lambda: second in in_lake())
     assert in_lake().keys() == {first, second}
 

@@ -13,7 +13,7 @@ import time
 import traceback
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from labkit.local.api_call import ApiCall, AwsError, is_read
 from labkit.local.durability.journal_file import JournalFile
@@ -25,6 +25,7 @@ ROOM_SECONDS = 5.0
 SMALL = 4 * 2**20
 LARGE = 64 * 2**20
 TOO_LARGE = 512 * 2**20
+T = TypeVar("T")
 NOTED = {
     "sqs": {
         "SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch",
@@ -126,12 +127,13 @@ class Durability:
             self._touched.update(features)
             self._soon()
 
-    def touching(self, feature: str, do: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
-        """Return *do*, which changes a feature, and touches it then."""
+    def touching(self, feature: str, do: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
+        """Return *do*, by which or after which a feature changes, and touches it then."""
 
-        async def done(*args: Any, **options: Any) -> None:
-            await do(*args, **options)
+        async def done(*args: Any, **options: Any) -> T:
+            result = await do(*args, **options)
             self.touch(feature)
+            return result
 
         return done
 
@@ -219,8 +221,9 @@ class Durability:
             self._unwritten += self._writer.changed(name, state)
 
     def _soon(self) -> None:
-        if self._flushing is None:
-            self._flushing = asyncio.get_running_loop().call_soon(self._flush)
+        if self._flushing is None:  # in the turn after the next: then a delivery that ends now is struck out, too
+            loop = asyncio.get_running_loop()
+            self._flushing = loop.call_soon(loop.call_soon, self._flush)
 
     def _flush(self) -> None:
         """Write what happened without a call; while somebody else is writing, that one writes this too."""

@@ -49,10 +49,9 @@ def test_a_minute_of_many_durations_takes_no_more_room_than_one_of_some():
     for number in range(50_000):
         metrics.add(FUNCTION, "Duration", round(1 + number / 77, 2))
 
-    (series,) = metrics.snapshot()
-    (minute,) = series["minutes"]
-    assert len(minute[1]) < 2 * MOST_VALUES
-    assert sum(count for _, count in minute[1]) == 50_000
+    measured = metrics.snapshot()["measured"]
+    assert len(measured) < 2 * MOST_VALUES
+    assert sum(times for *_, times in measured) == 50_000
     assert metrics.total(FUNCTION, "Duration") == pytest.approx(sum(1 + n / 77 for n in range(50_000)), rel=0.01)
 
 
@@ -66,4 +65,4 @@ def test_the_metrics_of_what_is_gone_for_a_day_are_forgotten():
 
     metrics._forget()
 
-    assert [series["resource"] for series in metrics.snapshot()] == [f"{FUNCTION}-new"]
+    assert [resource for resource, *_ in metrics.snapshot()["measured"]] == [f"{FUNCTION}-new"]

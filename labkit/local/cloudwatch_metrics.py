@@ -17,6 +17,7 @@ from labkit.local.api_call import ACCOUNT_ID
 
 MINUTES_KEPT = 24 * 60
 MOST_VALUES = 500
+MOST_UNNOTED = 10_000  # without durability nobody else takes them away
 SAMPLE_SECONDS = 5.0
 UNITS = {
     "Duration": "Milliseconds",
@@ -86,6 +87,8 @@ class Metrics:
         """Count one measurement of a resource (its ARN). Called on every message and invocation: keep it short."""
         minute = int(self._now()) // 60
         self._unnoted.append((resource, name, minute, value))
+        if len(self._unnoted) >= MOST_UNNOTED:
+            self.settings()
         self._count(resource, name, minute, value, 1)
         self._latest[resource, name] = value
 

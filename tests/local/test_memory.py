@@ -55,6 +55,18 @@ def test_a_minute_of_many_durations_takes_no_more_room_than_one_of_some():
     assert metrics.total(FUNCTION, "Duration") == pytest.approx(sum(1 + n / 77 for n in range(50_000)), rel=0.01)
 
 
+def test_measurements_that_nobody_keeps_take_no_room():
+    """Without durability nothing asks for what is new."""
+    noted: list[int] = []
+    metrics = Metrics(now=lambda: 0.0, note=lambda measured: noted.append(len(measured)))
+
+    for _ in range(25_000):
+        metrics.add(FUNCTION, "Invocations")
+    metrics.settings()
+
+    assert noted == [10_000, 10_000, 5_000]
+
+
 def test_the_metrics_of_what_is_gone_for_a_day_are_forgotten():
     """Names are new with each lab."""
     minutes = [0]

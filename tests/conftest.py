@@ -15,9 +15,12 @@ from typing import Any, TypeVar
 import boto3
 import pytest
 from botocore.config import Config
+from hypothesis import settings
 
 T = TypeVar("T")
 REPOSITORY = Path(__file__).parent.parent
+settings.register_profile("the same every time", derandomize=True, database=None)
+settings.load_profile("the same every time")  # new examples: python -m pytest --hypothesis-profile=default
 LONGEST = ("test_runs.py", "test_jupyterlab.py", "test_checks_12.py")
 
 

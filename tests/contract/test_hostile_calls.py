@@ -15,7 +15,7 @@ from botocore.credentials import Credentials
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-FUZZ = settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 JSON_TARGETS = ["AmazonSQS.SendMessage", "DynamoDB_20120810.PutItem", "Logs_20140328.PutLogEvents",
                 "AWSEvents.PutEvents", "Kinesis_20131202.PutRecord"]  # fmt: skip
 SIGNED_AS = {"AmazonSQS": "sqs", "DynamoDB_20120810": "dynamodb", "Logs_20140328": "logs", "AWSEvents": "events",

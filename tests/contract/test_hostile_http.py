@@ -19,7 +19,7 @@ from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-FUZZ = settings(max_examples=40, derandomize=True, deadline=None, suppress_health_check=list(HealthCheck))
+FUZZ = settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 BEGINNINGS = [b"", b"GET /", b"POST / HTTP/1.1\r\n", b"PUT /b/k HTTP/1.1\r\nHost: "]
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 

@@ -146,18 +146,19 @@ def test_two_kernels_that_connect_at_the_same_moment_start_one_local_cloud(kerne
 
 
 def test_a_kernel_goes_on_with_a_local_cloud_that_was_started_again(kernel, tmp_path):
-    """The set-up cell is enough after ``labkit down`` and ``labkit up``: new port, new keys, an empty cloud."""
+    """The set-up cell is enough after ``labkit down`` and ``labkit up``: everything is there still."""
     state = tmp_path / "again"
     first, _ = start_local_cloud(state)
     one = kernel(state)
     try:
         one.connect("lab")
         one.run(CREATE)
+        one.run(SEND.format(body="before the restart"))
     finally:
         stop_local_cloud(first)
     second, described = start_local_cloud(state)
     try:
         assert f"on {described['endpoint']}," in one.connect("lab")
-        assert one.run("print(sqs.list_queues().get('QueueUrls', []))") == "[]"
+        assert one.run(RECEIVE) == "['before the restart']"
     finally:
         stop_local_cloud(second)

@@ -6,6 +6,7 @@ import functools
 import html
 import json
 import re
+import warnings
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 from xml.sax.saxutils import escape
@@ -226,7 +227,12 @@ def _serialise(
 ) -> HttpResponse:
     serializer: ResponseSerializer = get_serializer_class(service, protocol)(operation)
     serializer.context.request_id = request_id
-    answer = serializer.serialize(result)
+    if isinstance(result, AwsError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of a code that the service's model does not list
+            answer = serializer.serialize(result)
+    else:
+        answer = serializer.serialize(result)
     body = answer["body"]
     headers = {name: str(value) for name, value in answer["headers"].items()}
     status = int(answer["status_code"])

@@ -68,6 +68,7 @@ class Durability:
         self._touched: set[str] = set()
         self._unwritten: list[bytes] = []
         self._lock = asyncio.Lock()
+        self._log_streams: set[tuple[str, ...]] = set()
         self._flushing: asyncio.Handle | None = None
         self._sweeping: asyncio.Task[None] | None = None
         self._snapshot_size = 0
@@ -139,7 +140,11 @@ class Durability:
 
     def call_made(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Know that a call was made: what it may have changed is written before its answer leaves."""
-        if self._file is None or is_read(call.operation):
+        if self._file is None:
+            return
+        if call.service == "logs":
+            self._collect_logs()
+        if is_read(call.operation):
             return
         self._moto.call_made(call)
         if call.operation not in NOTED.get(call.service, ()):
@@ -151,9 +156,13 @@ class Durability:
         await self._keep_for_nobody()
 
     async def log_grown(self, region: str, group: str, stream: str) -> None:
-        """Keep what a part of the local cloud has written to a log stream."""
-        self._moto.changes.grown.add(("logs", region, group, stream))
-        await self._keep_for_nobody()
+        """Keep what a part of the local cloud has written to a log stream: within a second, or before it is read."""
+        if self._file is not None:
+            self._log_streams.add(("logs", region, group, stream))
+
+    def _collect_logs(self) -> None:
+        grown, self._log_streams = self._log_streams, set()
+        self._moto.changes.grown |= grown
 
     # --- Writing ------------------------------------------------------------------------------------------------------
 
@@ -250,9 +259,10 @@ class Durability:
         seen, idle = self._activity(), False
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            idle = seen == self._activity()
+            idle = seen == self._activity() and not self._log_streams
             if not idle:
                 seen = self._activity()
+                self._collect_logs()
                 self._touched.update(self.features)
                 await self._keep_for_nobody()
             tail = self._file.size - self._snapshot_size if self._file else 0

@@ -117,8 +117,13 @@ def not_implemented(service: str, operation: str) -> AwsError:
 
 def backend(service: str, region: str) -> Any:
     """Moto's backend of *service*; use it only in what :meth:`MotoApp.run` runs."""
-    regions = backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
-    return regions["aws" if service in ("s3", "iam") else region]
+    return regions_of(service)["aws" if service in ("s3", "iam") else region]
+
+
+@functools.cache
+def regions_of(service: str) -> Any:
+    """Moto's backends of *service* by region. Moto looks long for them, on every visit several times."""
+    return backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
 
 
 def _defer_openapi_validator() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
@@ -12,6 +13,7 @@ from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
 ENGINE = "labkit"
+SAVE_SECONDS = 5.0
 
 
 class GivenKernel(NBClientEngine):  # type: ignore[misc]  # papermill has no annotations
@@ -22,9 +24,26 @@ class GivenKernel(NBClientEngine):  # type: ignore[misc]  # papermill has no ann
         cls, nb_man: Any, kernel_name: str, *, km: Any, execution_timeout: int, **_options: Any
     ) -> None:
         """Execute the cells of *nb_man* on the kernel of *km*, each for *execution_timeout* seconds at most."""
+        nb_man.save = _seldom(nb_man.save)  # papermill saves around every cell, a second per notebook, and at the end
         client = PapermillNotebookClient(nb_man, km=km, timeout=execution_timeout, kernel_name=kernel_name)
         client.owns_km = True
-        client.execute()
+        try:
+            client.execute()
+        finally:
+            del nb_man.save
+
+
+def _seldom(save: Callable[..., None]) -> Callable[..., None]:
+    """Return *save* for calling as often as one likes: it saves every few seconds only."""
+    saved = time.monotonic()
+
+    def seldom(**options: Any) -> None:
+        nonlocal saved
+        if time.monotonic() - saved > SAVE_SECONDS:
+            save(**options)
+            saved = time.monotonic()
+
+    return seldom
 
 
 papermill_engines.register(ENGINE, GivenKernel)

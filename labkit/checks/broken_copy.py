@@ -19,7 +19,8 @@ from labkit.synthetic_visits import visits
 
 SEND, HANDLER, LAKE = "ProductVisitSendDataToQueue", "ProductVisitHandler", "ProductVisitDataLakeHandler"
 ORDINARY = 4
-STILL = {"local": 2.5, "endpoint": 3.0, "aws": 15.0}  # nothing moved for so long: it will not move any more
+# After so many looks in a row in which nothing moved it will not move any more. A busy computer looks slowly, too.
+LOOKS = {"local": 6, "endpoint": 12, "aws": 60}
 PATIENCE = {"local": 25.0, "endpoint": 60.0, "aws": 180.0}
 
 
@@ -91,14 +92,13 @@ class BrokenCopy:
     def _watch(self, found: Found) -> None:
         cloud = settings()["cloud"]
         deadline = time.monotonic() + PATIENCE[cloud]
-        moved = time.monotonic()
+        still = 0
         while not found.sound and time.monotonic() < deadline:
             before = found.places
             found.lake, found.table = self.in_lake(), self.in_table()
             found.dlq, found.noted = self.on_dlq(), self.noted()
-            if found.places != before or self.waiting():
-                moved = time.monotonic()
-            if time.monotonic() - moved > STILL[cloud]:
+            still = 0 if found.places != before or self.waiting() else still + 1
+            if still == LOOKS[cloud]:
                 return
             time.sleep(0.2)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -143,3 +143,13 @@ class AwsError(Exception):
         self.status = status
         for name, value in members.items():
             setattr(self, name, value)
+
+
+def checked(check: Callable[[ApiCall], Any], operation: Callable[[ApiCall], Any]) -> Callable[[ApiCall], Any]:
+    """Return *operation* behind *check*, which raises what is wrong with a call."""
+
+    def checked_operation(call: ApiCall) -> Any:
+        check(call)
+        return operation(call)
+
+    return checked_operation

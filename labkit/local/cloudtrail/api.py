@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError
+from labkit.local.api_call import ApiCall, AwsError, checked
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.delivery import Delivery
 from labkit.local.cloudtrail.event_history import EventHistory
@@ -67,14 +67,7 @@ class CloudTrail:
             "DeleteTrail": self.delete_trail,
             "LookupEvents": self._history.lookup_events,
         }
-        return {name: self._checked(operation) for name, operation in operations.items()}
-
-    def _checked(self, operation: Callable[[ApiCall], Any]) -> Callable[[ApiCall], Any]:
-        def checked(call: ApiCall) -> Any:
-            self._check(call)
-            return operation(call)
-
-        return checked
+        return {name: checked(self._check, operation) for name, operation in operations.items()}
 
     def record(self, call: ApiCall, response: dict[str, Any] | None, error: AwsError | None) -> None:
         """Keep the record of one call that came in from outside: a management event, or a data event that is wanted."""

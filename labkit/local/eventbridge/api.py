@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError
+from labkit.local.api_call import ApiCall, AwsError, checked
 from labkit.local.clock import Clock
 from labkit.local.eventbridge.delivery import Deliver, Deliveries
 from labkit.local.eventbridge.event_buses import EventBuses, bus_arn
@@ -73,14 +73,7 @@ class EventBridge:
             "UntagResource": self.untag_resource,
             "ListTagsForResource": self.list_tags_for_resource,
         }
-        return {name: self._checked(operation) for name, operation in operations.items()}
-
-    def _checked(self, operation: Callable[[ApiCall], Any]) -> Callable[[ApiCall], Any]:
-        def checked(call: ApiCall) -> Any:
-            self._check(call)
-            return operation(call)
-
-        return checked
+        return {name: checked(self._check, operation) for name, operation in operations.items()}
 
     # --- Events -------------------------------------------------------------------------------------------------------
 

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from moto import backends
-
 from labkit.local.api_call import ACCOUNT_ID
-from labkit.local.moto_app.app import MotoApp, backend
+from labkit.local.moto_app.app import MotoApp, backend, regions_of
 from labkit.local.picture import Arrow, Part, Picture
 
 
@@ -34,7 +32,7 @@ def _picture() -> Picture:
 
 
 def _regions(service: str) -> list[Any]:
-    return list(backends.get_backend(service)[ACCOUNT_ID].values())  # type: ignore[call-overload]
+    return list(regions_of(service).values())
 
 
 def _api(api: Any) -> Picture:

@@ -5,10 +5,7 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from moto import backends
-
-from labkit.local.api_call import ACCOUNT_ID
-from labkit.local.moto_app.app import MotoApp, backend
+from labkit.local.moto_app.app import MotoApp, backend, regions_of
 
 
 class RestApis:
@@ -95,7 +92,7 @@ def _resource(resource: Any) -> dict[str, Any]:
 
 
 def _live(api_id: str) -> dict[str, Any] | None:
-    for region, gateway in backends.get_backend("apigateway")[ACCOUNT_ID].items():
+    for region, gateway in regions_of("apigateway").items():
         if api := gateway.apis.get(api_id):
             return copy.deepcopy(
                 {

@@ -17,7 +17,7 @@ from typing import Any
 from moto import backends
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall
-from labkit.local.moto_app.app import MotoApp, backend, import_responses
+from labkit.local.moto_app.app import MotoApp, backend, import_responses, regions_of
 from labkit.local.moto_app.state_changes import Changes, Place
 
 SERVICES = ("s3", "dynamodb", "iam", "logs", "apigateway", "kinesis", "cloudwatch")
@@ -123,8 +123,7 @@ class MotoState:
         _correct_globals()
 
     def _restore_backend(self, service: str, region: str, data: bytes) -> None:
-        regions = backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
-        regions[region] = _Unpickler(io.BytesIO(data), self._known).load()
+        regions_of(service)[region] = _Unpickler(io.BytesIO(data), self._known).load()
         now = dict(_containers(service, region))
         self._known = {place: one for place, one in self._known.items() if place[:2] != (service, region)} | now
 
@@ -158,7 +157,7 @@ class MotoState:
 
     def _reset(self) -> None:
         for service, region in _existing():
-            del backends.get_backend(service)[ACCOUNT_ID][region]  # type: ignore[call-overload]
+            del regions_of(service)[region]
         _correct_globals()
         self.changes, self._known, self._lengths = Changes(), {}, {}
 
@@ -189,7 +188,7 @@ def _existing() -> Iterator[tuple[str, str]]:
     """Yield the backends that were used: service and region."""
     for service in SERVICES:
         if f"moto.{service}.models" in sys.modules:
-            for region in list(backends.get_backend(service)[ACCOUNT_ID]):  # type: ignore[call-overload]
+            for region in list(regions_of(service)):
                 yield service, region
 
 

@@ -12,7 +12,9 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from socket import create_connection
 from typing import Any
+from urllib.parse import urlsplit
 
 from labkit import course, local_process
 from labkit.exceptions import LabkitError
@@ -151,6 +153,15 @@ def _when_ready(jupyter: subprocess.Popen[bytes]) -> dict[str, Any] | None:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline and jupyter.poll() is None:
         with contextlib.suppress(OSError, ValueError):
-            return dict(json.loads(path.read_text(encoding="utf-8")))
+            described = dict(json.loads(path.read_text(encoding="utf-8")))
+            _connect(described["url"])  # the server writes its file a moment before it listens
+            return described
         time.sleep(0.05)
     return None
+
+
+def _connect(url: str) -> None:
+    """Raise an ``OSError`` if nobody listens at *url*; a UNIX socket's is not tried."""
+    parts = urlsplit(url)
+    if parts.scheme in ("http", "https"):
+        create_connection((parts.hostname, parts.port or 80), timeout=1).close()

@@ -31,9 +31,10 @@ class RunningLab:
         folders = {
             f"JUPYTER_{name.upper()}_DIR": str(state / f"jupyter-{name}") for name in ("runtime", "config", "data")
         }
+        chosen = ["--allow-root", "--port=0", *jupyter]
         with (state / "jupyter.log").open("wb") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "labkit.cli", "lab", "--no-browser", *options, "--", "--allow-root", *jupyter],
+                [sys.executable, "-m", "labkit.cli", "lab", "--no-browser", *options, "--", *chosen],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 cwd=cwd,

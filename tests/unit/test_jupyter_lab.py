@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import socket
+import subprocess
+import sys
 from urllib.parse import urlsplit
 
 import pytest
@@ -46,6 +49,24 @@ def test_it_opens_on_the_first_notebook_with_the_table_of_contents_and_ends_what
     lab.end()
 
     assert local_process.find(tmp_path) is None
+
+
+def test_the_address_is_printed_when_somebody_listens(monkeypatch, tmp_path):
+    """Jupyter writes the file that tells of it a moment before it listens; a click in between found nobody."""
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path))
+    with socket.socket() as listener, subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as one:
+        listener.bind(("127.0.0.1", 0))
+        described = {"url": f"http://127.0.0.1:{listener.getsockname()[1]}/"}
+        (tmp_path / f"jpserver-{one.pid}.json").write_text(json.dumps(described))
+        monkeypatch.setattr(jupyter_lab, "START_SECONDS", 0.3)
+        before = jupyter_lab._when_ready(one)
+
+        listener.listen()
+        monkeypatch.setattr(jupyter_lab, "START_SECONDS", 30.0)
+        after = jupyter_lab._when_ready(one)
+        one.kill()
+
+    assert (before, after) == (None, described)
 
 
 def test_a_local_cloud_that_ran_before_stays(monkeypatch, tmp_path, capsys):

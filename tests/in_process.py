@@ -14,10 +14,10 @@ import boto3
 import uvicorn
 from botocore.config import Config
 
-from labkit.local.http_protocol import SpelledAsSent
+from labkit.local.front_door.http_protocol import SpelledAsSent
+from labkit.local.front_door.public_address import PublicAddress
 from labkit.local.local_cloud import LocalCloud, Settings
 from labkit.local.moto_app.state import MotoState
-from labkit.local.public_address import PublicAddress
 from labkit.local.wiring import build
 
 T = TypeVar("T")

@@ -107,9 +107,9 @@ def _loop_factory() -> Any:
 
 
 async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: socket.socket) -> None:
-    from labkit.local.http_protocol import SpelledAsSent
+    from labkit.local.front_door.http_protocol import SpelledAsSent
+    from labkit.local.front_door.public_address import public_address
     from labkit.local.local_cloud import Settings
-    from labkit.local.public_address import public_address
 
     port = listener.getsockname()[1]
     keys = state_dir.administrator_keys(options.access_key, options.secret_key)

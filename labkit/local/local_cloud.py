@@ -10,11 +10,11 @@ from typing import Any, Protocol
 
 from labkit.local.api_call import ACCOUNT_ID
 from labkit.local.durability.durability import Durability
-from labkit.local.gateway import Gateway
+from labkit.local.front_door.gateway import Gateway
+from labkit.local.front_door.public_address import PublicAddress
+from labkit.local.front_door.server import Server
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
-from labkit.local.public_address import PublicAddress
-from labkit.local.server import Server
 
 
 @dataclass(frozen=True, slots=True)

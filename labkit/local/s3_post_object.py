@@ -14,11 +14,11 @@ from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlencode
 from xml.sax.saxutils import escape
 
-from labkit.local import signature_errors as errors
 from labkit.local.api_call import AwsError, Headers, HttpRequest, HttpResponse, Signed
-from labkit.local.presigned_url import sign_v2
+from labkit.local.front_door import signature_errors as errors
+from labkit.local.front_door.presigned_url import sign_v2
+from labkit.local.front_door.signature import SHAPE_OF_CREDENTIAL, SecretOf, secret_for, sign
 from labkit.local.s3_post_policy import check_post_policy
-from labkit.local.signature import SHAPE_OF_CREDENTIAL, SecretOf, secret_for, sign
 
 Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
 V4 = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature")

@@ -15,26 +15,28 @@ from labkit.local.api_gateway.invoke_test import TestInvokes
 from labkit.local.api_gateway.routes import ApiGateway
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.api import CloudTrail
-from labkit.local.cloudwatch_api import CloudWatch
-from labkit.local.cloudwatch_logs import LogEvents
-from labkit.local.cloudwatch_metrics import Metrics
-from labkit.local.credentials import AccessKeys
+from labkit.local.cloudwatch.api import CloudWatch
+from labkit.local.cloudwatch.log_events import LogEvents
+from labkit.local.cloudwatch.log_subscription_filters import LogSubscriptionFilters
+from labkit.local.cloudwatch.metrics import Metrics
 from labkit.local.durability.durability import Durability
 from labkit.local.durability.journal_file import JournalFile
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.api import EventBridge
 from labkit.local.eventbridge.targets import Targets
 from labkit.local.events import Events
-from labkit.local.gateway import Forward, Gateway, Interceptor
-from labkit.local.iam import Iam
+from labkit.local.front_door.gateway import Forward, Gateway, Interceptor
+from labkit.local.front_door.identify import identifier
+from labkit.local.front_door.server import Routes, Server
+from labkit.local.iam.access_keys import AccessKeys
+from labkit.local.iam.authorisation import Iam
+from labkit.local.iam.identity_policy import OPERATIONS, keep_identity_policy
+from labkit.local.iam.policy_simulator import PolicySimulator
+from labkit.local.iam.sts import Sts
+from labkit.local.iam.users import Users
 from labkit.local.iam_actions import resources_of
-from labkit.local.iam_users import Users
-from labkit.local.identify import identifier
-from labkit.local.identity_policy import OPERATIONS, keep_identity_policy
 from labkit.local.lambda_runtime.api import Lambda
-from labkit.local.live_map import LiveMap
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
-from labkit.local.log_subscription_filters import LogSubscriptionFilters
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.app import MotoApp
 from labkit.local.moto_app.aws_managed_policies import AwsManagedPolicies
@@ -52,8 +54,8 @@ from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
 from labkit.local.moto_app.s3_objects import Objects
 from labkit.local.moto_app.state import MotoState, moto_version
 from labkit.local.moto_app.streams import Streams
-from labkit.local.pages import Pages
-from labkit.local.policy_simulator import PolicySimulator
+from labkit.local.pages.live_map import LiveMap
+from labkit.local.pages.pages import Pages
 from labkit.local.s3_access import S3Access
 from labkit.local.s3_cors import Cors, put_bucket_cors
 from labkit.local.s3_listing import S3Listing
@@ -63,10 +65,8 @@ from labkit.local.s3_object_checks import ObjectChecks
 from labkit.local.s3_post_object import PostObject
 from labkit.local.s3_website import Website
 from labkit.local.s3_website_configuration import put_bucket_website
-from labkit.local.server import Routes, Server
 from labkit.local.sns.api import Sns
 from labkit.local.sqs.api import Sqs
-from labkit.local.sts import Sts
 
 OF_UPLOADS = ("UploadPart", "UploadPartCopy", "ListParts", "AbortMultipartUpload")
 LOG_READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")

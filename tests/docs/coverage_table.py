@@ -14,7 +14,7 @@ import botocore
 from botocore.session import get_session
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, Headers, HttpRequest, HttpResponse
-from labkit.local.gateway import Gateway
+from labkit.local.front_door.gateway import Gateway
 from tests.conftest import REPOSITORY
 from tests.in_process import settings_for_tests
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from labkit.local.__main__ import _loop_factory
-from labkit.local.http_protocol import OneWrite, SpelledAsSent
+from labkit.local.front_door.http_protocol import OneWrite, SpelledAsSent
 from tests.in_process import in_process
 
 

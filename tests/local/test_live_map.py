@@ -8,9 +8,9 @@ import json
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
 from labkit.local.events import Events
-from labkit.local.live_map import LiveMap
+from labkit.local.front_door.server import _write
+from labkit.local.pages.live_map import LiveMap
 from labkit.local.picture import Arrow, Part, part_of
-from labkit.local.server import _write
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:Send"
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:Data"

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.local.api_call import AwsError
-from labkit.local.log_filter_pattern import compile_filter_pattern
+from labkit.local.cloudwatch.log_filter_pattern import compile_filter_pattern
 
 EVENT = json.dumps(
     {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from labkit.local.inbox_page import inbox_page, inbox_text
 from labkit.local.mailbox import Mailbox, Relay
+from labkit.local.pages.inbox_page import inbox_page, inbox_text
 from labkit.local.sns.email import notification_mail
 
 SUBSCRIPTION = {"arn": "arn", "endpoint": "a@example.com", "unsubscribe_token": "t"}

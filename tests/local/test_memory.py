@@ -6,7 +6,7 @@ import gc
 
 import pytest
 
-from labkit.local.cloudwatch_metrics import MINUTES_KEPT, MOST_VALUES, Metrics
+from labkit.local.cloudwatch.metrics import MINUTES_KEPT, MOST_VALUES, Metrics
 from tests.bench.soak import soak
 from tests.in_process import in_process
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.local.api_call import Headers, HttpRequest
-from labkit.local.public_address import PublicAddress, public_address, without_what_is_the_proxys
+from labkit.local.front_door.public_address import PublicAddress, public_address, without_what_is_the_proxys
 
 ENDPOINT = "http://127.0.0.1:4566"
 HUB = {"JUPYTERHUB_SERVICE_PREFIX": "/user/ada/"}

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.local.api_call import AwsError, Headers, HttpRequest, Signed
-from labkit.local.identify import verify
-from labkit.local.signature import decode_aws_chunked
+from labkit.local.front_door.identify import verify
+from labkit.local.front_door.signature import decode_aws_chunked
 
 KEYS = {("AKIAEXAMPLE", ""): "secret"}
 

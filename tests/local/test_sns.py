@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.local.api_call import AwsError
-from labkit.local.inbox_page import inbox_page
+from labkit.local.pages.inbox_page import inbox_page
 from labkit.local.sns.email import confirmation_mail, notification_mail
 from labkit.local.sns.filter_policy import ATTRIBUTES, BODY, check_filter_policy, filtered_out
 from labkit.local.sns.http_endpoint import retry_pauses

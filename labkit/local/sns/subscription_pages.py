@@ -9,7 +9,7 @@ import html
 from typing import TYPE_CHECKING
 
 from labkit.local.api_call import AwsError, HttpRequest, HttpResponse
-from labkit.local.inbox_page import HEADERS, page
+from labkit.local.pages.inbox_page import HEADERS, page
 
 if TYPE_CHECKING:
     from labkit.local.sns.subscriptions import Subscriptions

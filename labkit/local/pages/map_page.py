@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.inbox_page import page
+from labkit.local.pages.inbox_page import page
 
 POLICY = "default-src 'none'; script-src 'self'; connect-src 'self'; style-src 'unsafe-inline'; img-src data:"
 CONTENT = """<div id="live-map"><noscript>The live map needs JavaScript; the same is told by <code>labkit status</code>.

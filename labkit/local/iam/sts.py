@@ -12,9 +12,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller
-from labkit.local.credentials import AccessKeys, Session
+from labkit.local.iam.access_keys import AccessKeys, Session
+from labkit.local.iam.request_context import context_of, user_id
 from labkit.local.policy import Decision, allows_principal
-from labkit.local.request_context import context_of, user_id
 
 SESSION_NAME = re.compile(r"[\w+=,.@-]*", re.ASCII)
 SHORTEST, LONGEST_OWN, LONGEST_CHAINED = 900, 129_600, 3600

@@ -12,7 +12,7 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, AwsError, Caller
 from labkit.local.clock import Clock
-from labkit.local.signature_errors import TokenExpired
+from labkit.local.front_door.signature_errors import TokenExpired
 
 LIFETIME = 3600
 ALPHABET = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"

@@ -13,8 +13,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import quote, unquote
 
-from labkit.local import signature_errors as errors
 from labkit.local.api_call import AwsError, HttpRequest, Signed
+from labkit.local.front_door import signature_errors as errors
 
 ALGORITHM = "AWS4-HMAC-SHA256"
 AUTHORIZATION = re.compile(

@@ -16,7 +16,7 @@ from functools import lru_cache
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
-from labkit.local.log_filter_pattern import Test, compile_filter_pattern
+from labkit.local.cloudwatch.log_filter_pattern import Test, compile_filter_pattern
 from labkit.local.picture import Arrow, Picture
 
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]

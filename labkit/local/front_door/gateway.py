@@ -16,8 +16,8 @@ from urllib.parse import unquote
 from botocore.exceptions import UnknownServiceError
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+from labkit.local.front_door.presigned_url import is_presigned_v2
 from labkit.local.moto_app.protocols import parse_error, recognise, serialise, serialise_error, unfit
-from labkit.local.presigned_url import is_presigned_v2
 
 Operations = Mapping[str, Callable[[ApiCall], Any]]
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]

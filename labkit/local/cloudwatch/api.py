@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError, HttpResponse
-from labkit.local.cloudwatch_metrics import SERVICES, Metric, Metrics, Values
+from labkit.local.cloudwatch.metrics import SERVICES, Metric, Metrics, Values
 
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError, Caller
+from labkit.local.iam.request_context import context_of, principal_context
 from labkit.local.iam_actions import needs_of
 from labkit.local.policy import Decision, allows_principal, depends_on_context, evaluate
 from labkit.local.policy_conditions import Context
-from labkit.local.request_context import context_of, principal_context
 
 MOST_DECISIONS = 4096
 SHORT_CODE = frozenset({"sqs", "s3", "sts", "iam", "cloudwatch"})

@@ -11,9 +11,9 @@ import hashlib
 import hmac
 from urllib.parse import parse_qsl, unquote
 
-from labkit.local import signature_errors as errors
 from labkit.local.api_call import AwsError, Headers, HttpRequest, Signed
-from labkit.local.signature import (
+from labkit.local.front_door import signature_errors as errors
+from labkit.local.front_door.signature import (
     ALGORITHM,
     SHAPE_OF_CREDENTIAL,
     SecretOf,

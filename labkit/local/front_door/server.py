@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, unquote
 
-from labkit.local import body_limits
 from labkit.local.api_call import Headers, HttpRequest, HttpResponse
-from labkit.local.http_protocol import HEADER_NAMES
-from labkit.local.public_address import PublicAddress, without_what_is_the_proxys
+from labkit.local.front_door import body_limits
+from labkit.local.front_door.http_protocol import HEADER_NAMES
+from labkit.local.front_door.public_address import PublicAddress, without_what_is_the_proxys
 
 EXECUTE_API = re.compile(r"/_aws/execute-api/(?P<api>[^/]+)/(?P<stage>[^/]+)(?P<path>/.*)?")
 USER_REQUEST = re.compile(r"/restapis/(?P<api>[^/]+)/(?P<stage>[^/]+)/_user_request_(?P<path>/.*)?")

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError, HttpResponse
-from labkit.local.log_filter_pattern import compile_filter_pattern
+from labkit.local.cloudwatch.log_filter_pattern import compile_filter_pattern
 
 MOST_EVENTS = 10_000
 Events = list[dict[str, Any]]

@@ -10,9 +10,9 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, HttpRequest, HttpResponse
 from labkit.local.events import Events
-from labkit.local.inbox_page import HEADERS, inbox_page, inbox_text
 from labkit.local.local_cloud import Settings
-from labkit.local.map_page import map_module, map_page
+from labkit.local.pages.inbox_page import HEADERS, inbox_page, inbox_text
+from labkit.local.pages.map_page import map_module, map_page
 
 
 class Pages:

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, Caller
+from labkit.local.front_door.signature_errors import iso
 from labkit.local.policy_conditions import Context
-from labkit.local.signature_errors import iso
 
 # Headers of S3 that are condition keys under their own names.
 S3_HEADERS = ("x-amz-acl", "x-amz-content-sha256", "x-amz-copy-source", "x-amz-server-side-encryption",

@@ -1,0 +1,1 @@
+"""CloudWatch: the metrics that services publish, and what moto leaves out of CloudWatch Logs."""

@@ -1,0 +1,1 @@
+"""labkit's own pages below ``/_labkit/``: health, log lines, events, inbox, live map."""

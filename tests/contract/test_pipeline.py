@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from labkit.bench import FUNCTIONS
+from labkit.bench.deployment import FUNCTIONS
 from labkit.deployment_package import deployment_package
 
 ACCOUNT = "123456789012"

@@ -23,7 +23,8 @@ from urllib.parse import urlsplit
 
 import psutil
 
-from labkit.bench import FUNCTIONS, Target, _deploy_api, _deploy_functions
+from labkit.bench.deployment import FUNCTIONS, deploy_api, deploy_functions
+from labkit.bench.targets import Target
 from tests.bench.faults.report import Report
 from tests.bench.faults.troublemakers import (
     DISK_CAN_BE_FILLED,
@@ -74,14 +75,14 @@ class Application:
             BatchSize=50, BisectBatchOnFunctionError=True, MaximumRetryAttempts=10,
             DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::failed"}}, **partial,
         )  # fmt: skip
-        self.url = target.api_url(_deploy_api(target, arns[FUNCTIONS[0]]))
+        self.url = target.api_url(deploy_api(target, arns[FUNCTIONS[0]]))
 
     def _arn(self, url: str) -> str:
         return self.sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
 
     def _functions(self, counts: Path) -> dict[str, str]:
         variables = {"QUEUE_URL": self.queue, "TABLE_NAME": "visits", "BUCKET_NAME": "lake", "COUNTS": str(counts)}
-        arns = _deploy_functions(self.target, {name: _troubled(name) for name in FUNCTIONS}, variables)
+        arns = deploy_functions(self.target, {name: _troubled(name) for name in FUNCTIONS}, variables)
         functions = self.target.client("lambda")
         for name, place in zip(FUNCTIONS, PLACES, strict=True):
             functions.update_function_configuration(

@@ -193,6 +193,20 @@ def test_a_long_poll_ends_with_the_message_and_a_short_one_at_once(client, queue
     assert receive(client, url) == []
 
 
+def test_a_long_poll_ends_when_another_receiver_has_not_deleted_its_message(client, queue):
+    """It waits for what comes back, too (AWS docs: visibility timeout)."""
+    url = queue()
+    with ThreadPoolExecutor(2) as pool:
+        options = {"WaitTimeSeconds": 20, "VisibilityTimeout": 1}
+        waiting = [pool.submit(receive, client, url, **options) for _ in range(2)]
+        began = time.monotonic()
+        client("sqs").send_message(QueueUrl=url, MessageBody="x")
+        [[one], [other]] = [receiver.result() for receiver in waiting]
+
+    assert {message["Attributes"]["ApproximateReceiveCount"] for message in (one, other)} == {"1", "2"}
+    assert time.monotonic() - began < 10
+
+
 def test_visibility_can_be_changed_alone_and_in_a_batch(client, queue):
     """Zero gives a message back."""
     url = queue(VisibilityTimeout="600")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+from botocore.exceptions import ClientError
 
 
 @pytest.fixture
@@ -59,3 +62,13 @@ def test_a_short_poll_finds_a_message_that_waits(client, url):
         found += client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=0).get("Messages", [])
 
     assert len(found) == 20
+
+
+def test_a_dead_letter_queue_is_not_moved_onto_itself(client, url, unique):
+    """Such a move would never end; what AWS says to it is not public."""
+    arn = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 1})
+    client("sqs").create_queue(QueueName=unique("Source"), Attributes={"RedrivePolicy": redrive})
+
+    with pytest.raises(ClientError, match="must not be the same"):
+        client("sqs").start_message_move_task(SourceArn=arn, DestinationArn=arn)

@@ -157,6 +157,43 @@ def test_no_more_than_120000_messages_are_in_flight(name, wait, refused):
         assert asyncio.run(receiving) == []
 
 
+def test_a_receiver_waits_for_what_another_one_does_not_delete():
+    """A long poll ends when a message comes back, though it began when there was none (AWS docs: long polling)."""
+    queues = Queues(clock=Clock())
+    queue = queues.all["arn"] = Queue("q", "arn", 0.0)
+    receive = Messages(queues, clock=Clock(), measure=lambda *measured: None).receive_from
+
+    async def two_receivers_of_one_message():
+        options = {"max_messages": 1, "visibility_timeout": 0.05}
+        seconds = (5, 0.02, 5)  # the second one gives up before the message is back
+        receivers = [asyncio.create_task(receive("arn", **options, wait_seconds=wait)) for wait in seconds]
+        await asyncio.sleep(0)
+        queue.add(message("a", sent_at=time.time()), time.time(), 0)
+        return await asyncio.gather(*receivers)
+
+    began = time.monotonic()
+    received = asyncio.run(two_receivers_of_one_message())
+
+    assert [bodies(messages) for messages in received] == [["a"], [], ["a"]]
+    assert time.monotonic() - began < 2
+
+
+def test_a_receiver_that_goes_lets_the_next_one_have_the_message():
+    """A client hangs up between the wake and the receive."""
+    queues = Queues(clock=Clock())
+    queue = queues.all["arn"] = Queue("q", "arn", 0.0)
+    receive = Messages(queues, clock=Clock(), measure=lambda *measured: None).receive_from
+
+    async def the_first_of_two_hangs_up():
+        receivers = [asyncio.create_task(receive("arn", max_messages=1, wait_seconds=5)) for _ in range(2)]
+        await asyncio.sleep(0)
+        queue.add(message("a", sent_at=time.time()), time.time(), 0)
+        receivers[0].cancel()
+        return await receivers[1]
+
+    assert bodies(asyncio.run(the_first_of_two_hangs_up())) == ["a"]
+
+
 def test_a_message_is_hidden_for_twelve_hours_at_most_however_often_it_is_extended():
     """They count from its last receive (AWS docs: visibility timeout; the sentence is AWS's in public logs)."""
     queues, hours = Queues(clock=Clock()), 3600

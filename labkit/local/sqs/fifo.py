@@ -222,7 +222,7 @@ class FifoQueue(Queue):
             message.due_at = message.sent_at + delay
             heapq.heappush(self.later, (message.due_at, next(self.order), message))
         self.note_hidden(delayed)
-        self.wake()
+        self.receivers.wake()
 
     def purge(self) -> None:
         """Delete everything, what is known of duplicates too."""

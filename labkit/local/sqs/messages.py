@@ -199,9 +199,8 @@ class Messages:
                     "OverLimit", f"The queue has {MOST_IN_FLIGHT} messages in flight; delete some first.", 403
                 )
             messages = queue.take(now, min(room, max_messages), visibility, functools.partial(self._to_dlq, queue))
-            if queue.waiting.ready and room > 0:
-                queue.wake()
             if messages or now >= deadline:
+                queue.receivers.wake()
                 received = "NumberOfMessagesReceived" if messages else "NumberOfEmptyReceives"
                 self._measure(queue_arn, received, float(len(messages) or 1))
                 return messages

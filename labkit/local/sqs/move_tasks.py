@@ -60,6 +60,8 @@ class MoveTasks:
             raise invalid("Source queue must be configured as a Dead Letter Queue.")
         if destination and self._named("DestinationArn", destination).fifo != source.fifo:
             raise invalid("Source queue and destination queue must be of the same type.")
+        if destination == source_arn:
+            raise invalid("Source queue and destination queue must not be the same.")  # it would never end
         if any(task.source == source_arn and task.status == "RUNNING" for task in self._tasks):
             raise invalid(
                 "There is already a task running. "

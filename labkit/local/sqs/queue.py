@@ -7,17 +7,16 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-v
 
 from __future__ import annotations
 
-import asyncio
 import heapq
 import itertools
 import uuid
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from dataclasses import fields as fields_of
 from typing import Any
 
 from labkit.local.sqs.message import Line, Message
+from labkit.local.sqs.receivers import Receivers
 
 DEFAULTS = {
     "DelaySeconds": "0",
@@ -52,7 +51,7 @@ class Queue:
     came_back: dict[str, Message] = field(default_factory=dict)
     delayed: int = 0
     oldest_at: float = float("inf")
-    receivers: deque[asyncio.Future[None]] = field(default_factory=deque)
+    receivers: Receivers = field(default_factory=Receivers)
     order: itertools.count[int] = field(default_factory=itertools.count)
     note: Callable[..., None] = note_nothing
 
@@ -75,7 +74,7 @@ class Queue:
         else:
             self.waiting.append(message)
         self.note("put", self.arn, kept_message(message))
-        self.wake()
+        self.receivers.wake()
 
     def take(self, now: float, most: int, visibility: float, over_limit: Callable[[Message], bool]) -> list[Message]:
         """Return up to *most* messages and make them invisible for *visibility* seconds.
@@ -157,7 +156,7 @@ class Queue:
         if self.in_flight.pop(key, None):
             self.waiting.release(message)
             if self.fifo:
-                self.wake()  # the next message of its group
+                self.receivers.wake()  # the next message of its group
         else:
             del self.came_back[key]
             self.waiting.remove(message)
@@ -185,7 +184,7 @@ class Queue:
             self.waiting.remove(message)
         self.hide(message, now + seconds)
         self.note_hidden([message])
-        self.wake()
+        self.receivers.wake()
         return True
 
     def purge(self) -> None:
@@ -236,34 +235,11 @@ class Queue:
             self._expire(now - self.number("MessageRetentionPeriod"))
         return {"visible": len(self.waiting), "in_flight": len(self.in_flight), "delayed": self.delayed}
 
-    def wake(self) -> None:
-        """Let one waiting receiver look again."""
-        while self.receivers:
-            receiver = self.receivers.popleft()
-            if not receiver.done():
-                receiver.set_result(None)
-                return
-
     async def wait(self, now: float, seconds: float) -> None:
-        """Sleep until a message may be there, at the latest after *seconds*; nothing runs meanwhile."""
+        """Sleep until a message may be there, at the latest after *seconds*."""
         if self.later:
             seconds = min(seconds, max(0.0, self.later[0][0] - now))
-        receiver: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self.receivers.append(receiver)
-        try:
-            await asyncio.wait_for(receiver, seconds + 0.001)
-        except TimeoutError:
-            pass
-        except asyncio.CancelledError:
-            if receiver.done() and not receiver.cancelled():
-                self.wake()  # the message this receiver was woken for belongs to the next one
-            raise
-        finally:
-            if not receiver.done() or receiver.cancelled():
-                try:
-                    self.receivers.remove(receiver)
-                except ValueError:
-                    pass
+        await self.receivers.wait(seconds + 0.001)
 
 
 def kept_message(message: Message) -> dict[str, Any]:

@@ -96,8 +96,7 @@ class Queues:
         queue.purge()
         del self.all[queue.arn]
         self._deleted_at[queue.arn] = self._clock.now()
-        while queue.receivers:
-            queue.wake()
+        queue.receivers.wake_all()
 
     def get_queue_url(self, call: ApiCall) -> dict[str, Any]:
         """Return the URL of a queue by its name."""

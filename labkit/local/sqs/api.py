@@ -11,11 +11,11 @@ from typing import Any
 from labkit.local.api_call import ApiCall
 from labkit.local.clock import Clock
 from labkit.local.picture import Arrow, Part, Picture
+from labkit.local.sqs import queue_state
 from labkit.local.sqs.messages import Messages
 from labkit.local.sqs.move_tasks import MoveTasks
-from labkit.local.sqs.queue import note_nothing
-from labkit.local.sqs.queue_attributes import redrive_of
 from labkit.local.sqs.queues import Queues
+from labkit.local.sqs.redrive_policy import redrive_of
 
 
 class Sqs:
@@ -26,19 +26,16 @@ class Sqs:
         *,
         clock: Clock,
         measure: Callable[[str, str, float], None],
-        note: Callable[..., None] = note_nothing,
+        note: Callable[..., None],
     ) -> None:
         self._queues = queues = Queues(clock=clock, note=note)
-        self.replay = queues.replay
+        self.replay = queue_state.replay
         self._messages = messages = Messages(queues, clock=clock, measure=measure)
-        self._moves = MoveTasks(queue=queues.by_arn, queues=queues.all.values, clock=clock)
+        self._moves = MoveTasks(queues, clock=clock)
         # What the other parts of the local cloud need:
         self.attributes_of, self.policy_of, self.gauges = queues.attributes_of, queues.policy_of, queues.gauges
-        self.send_to, self.receive_from, self.delete_from = (
-            messages.send_to,
-            messages.receive_from,
-            messages.delete_from,
-        )
+        self.send_to, self.receive_from = messages.send_to, messages.receive_from
+        self.delete_from = messages.delete_from
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:

@@ -10,7 +10,7 @@ import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from labkit.local.sqs.message import Message
 from labkit.local.sqs.queue import Queue
@@ -148,15 +148,12 @@ class Sent:
 class FifoQueue(Queue):
     """A FIFO queue. *sent* knows the deduplication ids of five minutes, *attempts* who received what."""
 
+    fifo: ClassVar[bool] = True
+
     waiting: Groups = field(default_factory=Groups)  # type: ignore[assignment]  # the same methods as a Line
     sent: dict[str, Sent] = field(default_factory=dict)
     attempts: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_number: int = FIRST_NUMBER
-
-    @property
-    def fifo(self) -> bool:
-        """A FIFO queue it is."""
-        return True
 
     def add(self, message: Message, now: float, delay: float) -> None:
         """Put a message on the queue under the next sequence number."""

@@ -59,6 +59,10 @@ class Message:
             always["MessageGroupId"] = self.group_id
         return always | {"AWSTraceHeader": self.trace_header} if self.trace_header else always
 
+    def kept(self) -> dict[str, Any]:
+        """Return it as plain data."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
     @property
     def here_since(self) -> float:
         """When it came to this queue."""

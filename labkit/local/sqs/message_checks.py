@@ -11,6 +11,7 @@ import struct
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.sqs.errors import invalid, invalid_value, missing
 
 LARGEST_BATCH = 1_048_576
 FORBIDDEN = re.compile("[^\\t\\n\\r\\x20-\\ud7ff\\ue000-\\ufffd\\U00010000-\\U0010ffff]")
@@ -52,7 +53,7 @@ def check_message(body: str, attributes: dict[str, Any], largest: int, *, one_of
         AwsError: ``InvalidParameterValue``, ``MissingParameter`` or ``InvalidMessageContents``.
     """
     if not body:
-        raise AwsError("MissingParameter", "The request must contain the parameter MessageBody.")
+        raise missing("MessageBody")
     if FORBIDDEN.search(body):
         raise AwsError("InvalidMessageContents", INVALID_CHARACTERS)
     if attributes:
@@ -111,10 +112,8 @@ def check_token(name: str, value: str | None) -> None:
         AwsError: ``InvalidParameterValue``.
     """
     if value is not None and not TOKEN.fullmatch(value):
-        raise invalid(
-            f"Value {value} for parameter {name} is invalid. "
-            f"Reason: {name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
-        )
+        reason = f"{name} can only include alphanumeric and punctuation characters. 1 to 128 in length."
+        raise invalid_value(value, name, reason)
 
 
 def trace_header(entry: dict[str, Any], sent_in_header: str) -> str:
@@ -133,11 +132,6 @@ def trace_header(entry: dict[str, Any], sent_in_header: str) -> str:
                 "Reason: AWSTraceHeader is the only one, with a non-empty value of type 'String'."
             )
     return str(attributes["AWSTraceHeader"]["StringValue"])
-
-
-def invalid(message: str) -> AwsError:
-    """The error for a value that does not fit."""
-    return AwsError("InvalidParameterValue", message)
 
 
 def size_of(body: str, attributes: dict[str, Any]) -> int:

@@ -12,14 +12,15 @@ from typing import Any
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
 from labkit.local.sqs.batches import each_entry
+from labkit.local.sqs.errors import invalid_value, missing
 from labkit.local.sqs.fifo import FifoQueue
 from labkit.local.sqs.message import Message
-from labkit.local.sqs.message_checks import LARGEST_BATCH, check_token, invalid, size_of
-from labkit.local.sqs.new_message import NOT_FOR_THIS_TYPE, as_sent, check_batch, delay_of, new_message
+from labkit.local.sqs.message_checks import LARGEST_BATCH, size_of
+from labkit.local.sqs.new_message import as_sent, check_batch, delay_of, new_message
 from labkit.local.sqs.queue import Queue
-from labkit.local.sqs.queue_attributes import redrive_of
 from labkit.local.sqs.queues import Queues
 from labkit.local.sqs.received_message import as_received, check_receive, receipt_handle_of
+from labkit.local.sqs.redrive_policy import redrive_of
 
 MOST_IN_FLIGHT = 120_000
 LONGEST_HIDDEN = 43_200
@@ -86,15 +87,10 @@ class Messages:
     async def receive_message(self, call: ApiCall) -> dict[str, Any]:
         """Receive up to ten messages, waiting for the first one as long as asked."""
         queue = self._queues.of(call)
-        most, wait, visibility = check_receive(call.params)
-        wait = queue.number("ReceiveMessageWaitTimeSeconds") if wait is None else wait
-        attempt_id = call.params.get("ReceiveRequestAttemptId")
-        check_token("ReceiveRequestAttemptId", attempt_id)
-        if attempt_id and not queue.fifo:
-            raise invalid(
-                f"Value {attempt_id} for parameter ReceiveRequestAttemptId is invalid. Reason: {NOT_FOR_THIS_TYPE}"
-            )
-        messages = self._received_before(queue, attempt_id, visibility)
+        most, wait, visibility = check_receive(queue, call.params)
+        attempt_id, messages = call.params.get("ReceiveRequestAttemptId"), None
+        if attempt_id and isinstance(queue, FifoQueue):
+            messages = queue.received_before(attempt_id, self._clock.now(), visibility)
         if messages is None:
             messages = await self.receive_from(
                 queue.arn, max_messages=most, wait_seconds=wait, visibility_timeout=visibility
@@ -102,12 +98,6 @@ class Messages:
             if attempt_id and messages and isinstance(queue, FifoQueue):
                 queue.remember_attempt(attempt_id, messages, self._clock.now())
         return {"Messages": [as_received(message, call.params) for message in messages]} if messages else {}
-
-    def _received_before(self, queue: Queue, attempt_id: str | None, visibility: float | None) -> list[Message] | None:
-        if not attempt_id or not isinstance(queue, FifoQueue):
-            return None
-        seconds = queue.number("VisibilityTimeout") if visibility is None else visibility
-        return queue.received_before(attempt_id, self._clock.now(), seconds)
 
     def delete_message(self, call: ApiCall) -> None:
         """Delete a message by its receipt handle."""
@@ -118,9 +108,7 @@ class Messages:
         if queue.delete(handle, now):
             self._measure(queue.arn, "NumberOfMessagesDeleted", 1.0)
         elif queue.fifo and queue.is_late(handle):
-            raise invalid(
-                f"Value {handle} for parameter ReceiptHandle is invalid. Reason: The receipt handle has expired."
-            )
+            raise invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
         return {}
 
     def delete_message_batch(self, call: ApiCall) -> dict[str, Any]:
@@ -135,23 +123,17 @@ class Messages:
     def _change_visibility(self, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
         seconds, handle = entry.get("VisibilityTimeout"), receipt_handle_of(entry)
         if seconds is None:
-            raise AwsError("MissingParameter", "The request must contain the parameter VisibilityTimeout.")
+            raise missing("VisibilityTimeout")
         if not 0 <= seconds <= LONGEST_HIDDEN:
-            raise invalid(
-                f"Value {seconds} for parameter VisibilityTimeout is invalid. "
-                f"Reason: VisibilityTimeout must be an integer between 0 and {LONGEST_HIDDEN}."
-            )
+            reason = f"VisibilityTimeout must be an integer between 0 and {LONGEST_HIDDEN}."
+            raise invalid_value(seconds, "VisibilityTimeout", reason)
         now, message = self._clock.now(), queue.in_flight.get(handle[:32])
         if message and int(now - message.received_at) + seconds > LONGEST_HIDDEN:
-            raise invalid(
-                f"Value {seconds} for parameter VisibilityTimeout is invalid. "
-                f"Reason: Total VisibilityTimeout for the message is beyond the limit [{LONGEST_HIDDEN} seconds]"
-            )
+            reason = f"Total VisibilityTimeout for the message is beyond the limit [{LONGEST_HIDDEN} seconds]"
+            raise invalid_value(seconds, "VisibilityTimeout", reason)
         if not queue.change_visibility(handle, now, seconds):
-            raise invalid(
-                f"Value {handle} for parameter ReceiptHandle is invalid. "
-                "Reason: Message does not exist or is not available for visibility timeout change."
-            )
+            reason = "Message does not exist or is not available for visibility timeout change."
+            raise invalid_value(handle, "ReceiptHandle", reason)
         return {}
 
     def change_message_visibility_batch(self, call: ApiCall) -> dict[str, Any]:

@@ -9,16 +9,16 @@ import asyncio
 import base64
 import json
 import uuid
-from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
+from labkit.local.sqs.errors import invalid, number_of
 from labkit.local.sqs.message import Message
-from labkit.local.sqs.message_checks import invalid
 from labkit.local.sqs.queue import Queue
-from labkit.local.sqs.queue_attributes import json_object, redrive_of
+from labkit.local.sqs.queues import Queues
+from labkit.local.sqs.redrive_policy import json_object, redrive_of
 
 FASTEST = 500
 
@@ -41,22 +41,17 @@ class Task:
 class MoveTasks:
     """The move tasks of all queues."""
 
-    def __init__(self, *, queue: Callable[[str], Queue], queues: Callable[[], Iterable[Queue]], clock: Clock) -> None:
-        self._queue, self._queues, self._clock = queue, queues, clock
+    def __init__(self, queues: Queues, *, clock: Clock) -> None:
+        self._queues, self._clock = queues, clock
         self._tasks: list[Task] = []
         self._running: set[asyncio.Task[None]] = set()
 
-    async def start(self, call: ApiCall) -> dict[str, Any]:
+    def start(self, call: ApiCall) -> dict[str, Any]:
         """Begin to move every message of a DLQ."""
         source_arn, destination = str(call.params.get("SourceArn") or ""), str(call.params.get("DestinationArn") or "")
         source = self._named("SourceArn", source_arn)
-        rate = call.params.get("MaxNumberOfMessagesPerSecond")
-        if rate is not None and not 1 <= rate <= FASTEST:
-            raise invalid(
-                f"Value {rate} for parameter MaxNumberOfMessagesPerSecond is invalid. "
-                f"Reason: Must be between 1 and {FASTEST}, if provided."
-            )
-        if not any(redrive_of(queue.attributes)[0] == source_arn for queue in self._queues()):
+        rate = number_of(call.params, "MaxNumberOfMessagesPerSecond", FASTEST)
+        if not any(redrive_of(queue.attributes)[0] == source_arn for queue in self._queues.all.values()):
             raise invalid("Source queue must be configured as a Dead Letter Queue.")
         if destination and self._named("DestinationArn", destination).fifo != source.fifo:
             raise invalid("Source queue and destination queue must be of the same type.")
@@ -83,7 +78,7 @@ class MoveTasks:
 
     def _named(self, parameter: str, arn: str) -> Queue:
         try:
-            return self._queue(arn)
+            return self._queues.by_arn(arn)
         except AwsError:
             raise AwsError(
                 "ResourceNotFoundException",
@@ -121,14 +116,14 @@ class MoveTasks:
             await asyncio.sleep(1 / (task.rate or FASTEST))
 
     def _move_one(self, task: Task) -> bool:
-        source, now = self._queue(task.source), self._clock.now()
+        source, now = self._queues.by_arn(task.source), self._clock.now()
         source.bring_back(now)
         while source.waiting.ready:
             message = source.waiting.first()
             if message and not message.deleted:
                 if not (task.destination or message.source):
                     raise AwsError("CouldNotDetermineMessageSource", "Nobody knows where the message came from.")
-                destination = self._queue(task.destination or message.source)
+                destination = self._queues.by_arn(task.destination or message.source)
                 source.pop()
                 destination.add(_anew(message, now), now, 0)
                 source.note("drop", source.arn, message.message_id)
@@ -138,13 +133,10 @@ class MoveTasks:
 
     def list(self, call: ApiCall) -> dict[str, Any]:
         """List the newest tasks of a queue, newest first."""
-        source, most = str(call.params.get("SourceArn") or ""), call.params.get("MaxResults")
+        source = str(call.params.get("SourceArn") or "")
         self._named("SourceArn", source)
-        if most is not None and not 1 <= most <= 10:
-            raise invalid(
-                f"Value {most} for parameter MaxResults is invalid. Reason: Must be between 1 and 10, if provided."
-            )
-        found = [task for task in reversed(self._tasks) if task.source == source][: most or 1]
+        most = number_of(call.params, "MaxResults", 10) or 1
+        found = [task for task in reversed(self._tasks) if task.source == source][:most]
         return {"Results": [_described(task) for task in found]}
 
     def cancel(self, call: ApiCall) -> dict[str, Any]:

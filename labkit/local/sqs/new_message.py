@@ -9,23 +9,20 @@ import hashlib
 import uuid
 from typing import Any
 
-from labkit.local.api_call import AwsError
+from labkit.local.sqs.errors import invalid, invalid_value, missing, not_for_this_type
 from labkit.local.sqs.message import Message
 from labkit.local.sqs.message_checks import (
     check_message,
     check_token,
-    invalid,
     md5_of_attributes,
     md5_of_body,
     trace_header,
 )
 from labkit.local.sqs.queue import Queue
 
-NOT_FOR_THIS_TYPE = "The request include parameter that is not valid for this queue type."
 NO_DEDUPLICATION_ID = (
     "The queue should either have ContentBasedDeduplication enabled or MessageDeduplicationId provided explicitly"
 )
-NO_GROUP_ID = "The request must contain the parameter MessageGroupId."
 
 
 def new_message(
@@ -44,13 +41,11 @@ def new_message(
     group_id, deduplication_id = entry.get("MessageGroupId"), entry.get("MessageDeduplicationId")
     if queue.fifo:
         if group_id is None:
-            raise AwsError("MissingParameter", NO_GROUP_ID)
+            raise missing("MessageGroupId")
         if deduplication_id is None and not finds_duplicates_by_content(queue):
             raise invalid(NO_DEDUPLICATION_ID)
     elif deduplication_id is not None:
-        raise invalid(
-            f"Value {deduplication_id} for parameter MessageDeduplicationId is invalid. Reason: {NOT_FOR_THIS_TYPE}"
-        )
+        raise not_for_this_type(deduplication_id, "MessageDeduplicationId")
     check_token("MessageGroupId", group_id)
     check_token("MessageDeduplicationId", deduplication_id)
     message.group_id = group_id or ""
@@ -69,9 +64,10 @@ def delay_of(queue: Queue, entry: dict[str, Any]) -> float:
     delay = entry.get("DelaySeconds")
     if delay is None or (queue.fifo and delay == 0):
         return queue.number("DelaySeconds")
-    if queue.fifo or not 0 <= delay <= 900:
-        reason = NOT_FOR_THIS_TYPE if queue.fifo else "DelaySeconds must be >= 0 and <= 900."
-        raise invalid(f"Value {delay} for parameter DelaySeconds is invalid. Reason: {reason}")
+    if queue.fifo:
+        raise not_for_this_type(delay, "DelaySeconds")
+    if not 0 <= delay <= 900:
+        raise invalid_value(delay, "DelaySeconds", "DelaySeconds must be >= 0 and <= 900.")
     return float(delay)
 
 
@@ -86,7 +82,7 @@ def check_batch(queue: Queue, entries: list[dict[str, Any]]) -> None:
     if not finds_duplicates_by_content(queue) and any(entry.get("MessageDeduplicationId") is None for entry in entries):
         raise invalid(NO_DEDUPLICATION_ID)
     if any(entry.get("MessageGroupId") is None for entry in entries):
-        raise invalid(NO_GROUP_ID)
+        raise invalid(missing("MessageGroupId").message)
 
 
 def finds_duplicates_by_content(queue: Queue) -> bool:

@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.sqs.message_checks import invalid
+from labkit.local.sqs.errors import invalid_value, missing
 from labkit.local.sqs.queue import Queue
 
 LABEL = re.compile(r"[A-Za-z0-9_-]{1,80}")
@@ -30,23 +30,17 @@ def add_permission(queue: Queue, params: dict[str, Any]) -> None:
     label, accounts, actions = (params.get(name) or [] for name in ("Label", "AWSAccountIds", "Actions"))
     for name, given in (("Label", label), ("AWSAccountIds", accounts), ("Actions", actions)):
         if not given:
-            raise AwsError("MissingParameter", f"The request must contain the parameter {name}.")
+            raise missing(name)
     policy = _policy(queue)
     if not LABEL.fullmatch(str(label)):
-        raise invalid(
-            f"Value {label} for parameter Label is invalid. Reason: 1 to 80 letters, digits, hyphens, underscores."
-        )
+        raise invalid_value(label, "Label", "1 to 80 letters, digits, hyphens, underscores.")
     if any(statement.get("Sid") == label for statement in policy["Statement"]):
-        raise invalid(f"Value {label} for parameter Label is invalid. Reason: Already exists.")
+        raise invalid_value(label, "Label", "Already exists.")
     if wrong := [action for action in actions if action not in ACTIONS]:
-        raise invalid(
-            f"Value SQS:{wrong[0]} for parameter ActionName is invalid. "
-            "Reason: Please refer to the appropriate WSDL for a list of valid actions. "
-        )
+        reason = "Please refer to the appropriate WSDL for a list of valid actions. "
+        raise invalid_value(f"SQS:{wrong[0]}", "ActionName", reason)
     if wrong := [account for account in accounts if not re.fullmatch(r"\d{12}", str(account))]:
-        raise invalid(
-            f"Value {wrong[0]} for parameter PrincipalId is invalid. Reason: Unable to verify.",
-        )
+        raise invalid_value(wrong[0], "PrincipalId", "Unable to verify.")
     if len(actions) > MOST_ACTIONS:
         raise AwsError("OverLimit", f"{len(actions)} Actions were found, maximum allowed is {MOST_ACTIONS}.", 403)
     policy["Statement"].append(
@@ -70,7 +64,7 @@ def remove_permission(queue: Queue, params: dict[str, Any]) -> None:
     label, policy = params.get("Label"), _policy(queue)
     left = [statement for statement in policy["Statement"] if statement.get("Sid") != label]
     if len(left) == len(policy["Statement"]):
-        raise invalid(f"Value {label} for parameter Label is invalid. Reason: can't find label.")
+        raise invalid_value(label, "Label", "can't find label.")
     if left:
         queue.attributes["Policy"] = json.dumps(policy | {"Statement": left})
     else:

@@ -12,8 +12,7 @@ import itertools
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from dataclasses import fields as fields_of
-from typing import Any
+from typing import Any, ClassVar
 
 from labkit.local.sqs.message import Line, Message
 from labkit.local.sqs.receivers import Receivers
@@ -27,7 +26,6 @@ DEFAULTS = {
     "SqsManagedSseEnabled": "true",
 }
 CHANGED_BY_A_RECEIVE = ("receive_count", "first_received_at", "received_at", "receipt_handle", "due_at")
-MESSAGE_FIELDS = tuple(field.name for field in fields_of(Message))
 
 
 def note_nothing(*change: Any) -> None:
@@ -37,6 +35,8 @@ def note_nothing(*change: Any) -> None:
 @dataclass(slots=True)
 class Queue:
     """A queue and its attributes (strings, as the API has them); *note* is told of each change of its messages."""
+
+    fifo: ClassVar[bool] = False
 
     name: str
     arn: str
@@ -55,11 +55,6 @@ class Queue:
     order: itertools.count[int] = field(default_factory=itertools.count)
     note: Callable[..., None] = note_nothing
 
-    @property
-    def fifo(self) -> bool:
-        """Whether it is a FIFO queue."""
-        return False
-
     def number(self, attribute: str) -> float:
         """Return a numeric attribute, or its default."""
         return float(self.attributes.get(attribute, DEFAULTS[attribute]))
@@ -73,7 +68,7 @@ class Queue:
             heapq.heappush(self.later, (message.due_at, next(self.order), message))
         else:
             self.waiting.append(message)
-        self.note("put", self.arn, kept_message(message))
+        self.note("put", self.arn, message.kept())
         self.receivers.wake()
 
     def take(self, now: float, most: int, visibility: float, over_limit: Callable[[Message], bool]) -> list[Message]:
@@ -225,8 +220,7 @@ class Queue:
     def _expire(self, oldest: float) -> None:
         self.waiting.drop_older(oldest)
         self.came_back = {key: message for key, message in self.came_back.items() if not message.deleted}
-        left = self.oldest()
-        self.oldest_at = left.sent_at if left else float("inf")
+        self.oldest_at = min((message.sent_at for message in self.messages()), default=float("inf"))
 
     def depths(self, now: float) -> dict[str, int]:
         """Count the messages: visible, in flight, delayed."""
@@ -240,8 +234,3 @@ class Queue:
         if self.later:
             seconds = min(seconds, max(0.0, self.later[0][0] - now))
         await self.receivers.wait(seconds + 0.001)
-
-
-def kept_message(message: Message) -> dict[str, Any]:
-    """Return a message as plain data."""
-    return {name: getattr(message, name) for name in MESSAGE_FIELDS}

@@ -5,13 +5,11 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQue
 
 from __future__ import annotations
 
-import functools
-import json
 from typing import Any
 
 from labkit.local.api_call import AwsError
 from labkit.local.sqs.fifo import FIFO_DEFAULTS
-from labkit.local.sqs.message_checks import invalid
+from labkit.local.sqs.redrive_policy import check_redrive, check_redrive_allow, json_object
 
 RANGES = {
     "DelaySeconds": (0, 900),
@@ -21,7 +19,6 @@ RANGES = {
     "VisibilityTimeout": (0, 43_200),
     "KmsDataKeyReusePeriodSeconds": (60, 86_400),
 }
-JSON_ATTRIBUTES = ("Policy", "RedrivePolicy", "RedriveAllowPolicy")
 CHOICES = {
     "FifoQueue": ("true", "false"),
     "ContentBasedDeduplication": ("true", "false"),
@@ -32,7 +29,6 @@ CHOICES = {
 ONE_ENCRYPTION = (
     "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE."
 )
-PERMISSIONS = ("allowAll", "denyAll", "byQueue")
 
 
 def checked(attributes: dict[str, Any], *, fifo: bool) -> dict[str, str]:
@@ -52,7 +48,7 @@ def checked(attributes: dict[str, Any], *, fifo: bool) -> dict[str, str]:
             value = value.lower() if "true" in CHOICES[name] else value
             if value not in CHOICES[name]:
                 raise AwsError("InvalidAttributeValue", f"Invalid value for the parameter {name}.")
-        elif name in JSON_ATTRIBUTES:
+        elif name in CHECKS:
             CHECKS[name](value)
         elif name != "KmsMasterKeyId":
             raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
@@ -90,7 +86,7 @@ def changed(before: dict[str, str], asked: dict[str, str]) -> dict[str, str]:
         after["SqsManagedSseEnabled"] = "false"
     elif asked.get("SqsManagedSseEnabled") == "true":
         after.pop("KmsMasterKeyId", None)
-    for name in (*JSON_ATTRIBUTES, "KmsMasterKeyId"):
+    for name in (*CHECKS, "KmsMasterKeyId"):
         if after.get(name) == "":
             del after[name]
     if "KmsMasterKeyId" not in after:
@@ -103,15 +99,6 @@ def changed(before: dict[str, str], asked: dict[str, str]) -> dict[str, str]:
             "Reason: perMessageGroupId goes with the DeduplicationScope messageGroup only.",
         )
     return after
-
-
-def json_object(text: str) -> dict[str, Any] | None:
-    """Read a JSON object, or return ``None``."""
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-    return document if isinstance(document, dict) else None
 
 
 def _check_policy(value: str) -> None:
@@ -128,79 +115,4 @@ def _check_policy(value: str) -> None:
             raise AwsError("InvalidAttributeValue", "Invalid value for the parameter Policy.")
 
 
-def _check_redrive(value: str) -> None:
-    if value == "":
-        return
-    document = json_object(value)
-    if document is None:
-        raise _wrong("RedrivePolicy", value, "Redrive policy is not a valid JSON map.")
-    for name in ("deadLetterTargetArn", "maxReceiveCount"):
-        if document.get(name) in (None, ""):
-            raise _wrong("RedrivePolicy", value, f"Redrive policy does not contain mandatory attribute: {name}.")
-    if not isinstance(document["deadLetterTargetArn"], str):
-        raise _wrong("RedrivePolicy", value, "Invalid value for deadLetterTargetArn.")
-    most = str(document["maxReceiveCount"])
-    if not most.isdecimal() or len(most) > 9 or not 1 <= int(most) <= 1000:
-        raise _wrong(
-            "RedrivePolicy",
-            value,
-            f"Invalid value for maxReceiveCount: {most}, valid values are from 1 to 1000 both inclusive.",
-        )
-
-
-def _check_redrive_allow(value: str) -> None:
-    document = {} if value == "" else json_object(value)
-    if document is None:
-        raise _wrong("RedriveAllowPolicy", value, "Redrive allow policy is not a valid JSON map.")
-    permission, arns = document.get("redrivePermission", "allowAll"), document.get("sourceQueueArns")
-    if permission not in PERMISSIONS:
-        raise _wrong("RedriveAllowPolicy", value, f"redrivePermission is one of {', '.join(PERMISSIONS)}.")
-    if (permission == "byQueue") != (arns is not None):
-        raise _wrong(
-            "RedriveAllowPolicy", value, "sourceQueueArns goes with the redrivePermission byQueue, and only with it."
-        )
-    if arns is not None and not (
-        isinstance(arns, list) and 1 <= len(arns) <= 10 and all(isinstance(arn, str) for arn in arns)
-    ):
-        raise _wrong("RedriveAllowPolicy", value, "sourceQueueArns is a list of 1 to 10 ARNs.")
-
-
-def _wrong(name: str, value: str, reason: str) -> AwsError:
-    return invalid(f"Value {value} for parameter {name} is invalid. Reason: {reason}")
-
-
-CHECKS = {"Policy": _check_policy, "RedrivePolicy": _check_redrive, "RedriveAllowPolicy": _check_redrive_allow}
-
-
-def redrive_of(attributes: dict[str, str]) -> tuple[str, int]:
-    """Return the DLQ's ARN (``""`` without one) and how often a message may be received."""
-    text = attributes.get("RedrivePolicy")
-    return _redrive(text) if text else ("", 0)
-
-
-@functools.lru_cache(maxsize=256)
-def _redrive(text: str) -> tuple[str, int]:
-    policy = json.loads(text)
-    return str(policy["deadLetterTargetArn"]), int(policy.get("maxReceiveCount", 10))
-
-
-def check_dlq(queue_arn: str, attributes: dict[str, str], dlq: dict[str, str] | None) -> None:
-    """Check that the DLQ which *attributes* name will do; *dlq* are its own, or ``None`` if there is none.
-
-    Raises:
-        AwsError: ``InvalidParameterValue``.
-    """
-    dlq_arn = redrive_of(attributes)[0]
-    if not dlq_arn:
-        return
-    value = attributes["RedrivePolicy"]
-    if dlq is None:
-        raise _wrong("RedrivePolicy", value, "Dead letter target does not exist.")
-    if dlq_arn.endswith(".fifo") != queue_arn.endswith(".fifo"):
-        raise _wrong("RedrivePolicy", value, "Dead-letter queue must be same type of queue as the source..")
-    allowed = json.loads(dlq.get("RedriveAllowPolicy", "{}"))
-    permission = allowed.get("redrivePermission", "allowAll")
-    if permission == "denyAll" or (permission == "byQueue" and queue_arn not in allowed["sourceQueueArns"]):
-        raise _wrong(
-            "RedrivePolicy", value, "The redrive allow policy of the dead-letter queue does not allow this source."
-        )
+CHECKS = {"Policy": _check_policy, "RedrivePolicy": check_redrive, "RedriveAllowPolicy": check_redrive_allow}

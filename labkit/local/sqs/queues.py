@@ -8,21 +8,19 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Iterator
-from copy import deepcopy
-from dataclasses import asdict
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
-from labkit.local.sqs.fifo import FIFO_DEFAULTS, FifoQueue, Sent
-from labkit.local.sqs.message import Message
-from labkit.local.sqs.message_checks import invalid
+from labkit.local.sqs import queue_state
+from labkit.local.sqs.errors import invalid, missing, number_of
+from labkit.local.sqs.fifo import FIFO_DEFAULTS, FifoQueue
 from labkit.local.sqs.permissions import add_permission, remove_permission
-from labkit.local.sqs.queue import CHANGED_BY_A_RECEIVE, DEFAULTS, Queue, kept_message, note_nothing
-from labkit.local.sqs.queue_attributes import changed, check_dlq, checked, redrive_of
+from labkit.local.sqs.queue import DEFAULTS, Queue, note_nothing
+from labkit.local.sqs.queue_attributes import changed, checked
+from labkit.local.sqs.redrive_policy import check_dlq, redrive_of
 
 NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
-FOR_WSDL = "The specified queue does not exist."
 KNOWN_UNSET = {"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"} | set(
     FIFO_DEFAULTS
 )
@@ -95,7 +93,8 @@ class Queues:
         queue = self.of(call)
         queue.purge()
         del self.all[queue.arn]
-        self._deleted_at[queue.arn] = self._clock.now()
+        now, wait = self._clock.now(), self._clock.scaled(60)
+        self._deleted_at = {arn: at for arn, at in self._deleted_at.items() if now - at < wait} | {queue.arn: now}
         queue.receivers.wake_all()
 
     def get_queue_url(self, call: ApiCall) -> dict[str, Any]:
@@ -110,11 +109,7 @@ class Queues:
         return self._page(call, "QueueUrls", [arn for arn in self.all if arn.startswith(start)])
 
     def _page(self, call: ApiCall, member: str, arns: list[str]) -> dict[str, Any]:
-        most, token = call.params.get("MaxResults"), call.params.get("NextToken") or ""
-        if most is not None and not 1 <= most <= 1000:
-            raise invalid(
-                f"Value {most} for parameter MaxResults is invalid. Reason: Must be between 1 and 1000, if provided."
-            )
+        most, token = number_of(call.params, "MaxResults", 1000), call.params.get("NextToken") or ""
         left = sorted(arn for arn in arns if arn > token)
         page = left[: most or 1000]
         answer: dict[str, Any] = {member: [self._url(call, self.all[arn]) for arn in page]} if page else {}
@@ -219,7 +214,7 @@ class Queues:
         """Find the queue that a call's QueueUrl names."""
         url = str(call.params.get("QueueUrl") or "")
         if not url:
-            raise AwsError("MissingParameter", "The request must contain the parameter QueueUrl.")
+            raise missing("QueueUrl")
         path, _, name = url.rstrip("/").rpartition("/")
         account = path.rpartition("/")[2] or ACCOUNT_ID
         return self.by_arn(f"arn:aws:sqs:{call.region}:{account}:{name}")
@@ -228,7 +223,7 @@ class Queues:
         """Find a queue; raise AwsError ``AWS.SimpleQueueService.NonExistentQueue``."""
         queue = self.all.get(arn)
         if queue is None:
-            raise AwsError("AWS.SimpleQueueService.NonExistentQueue", FOR_WSDL)
+            raise AwsError("AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
         return queue
 
     @staticmethod
@@ -237,58 +232,18 @@ class Queues:
 
     def snapshot(self) -> dict[str, Any]:
         """Return queues and their messages, and names that are not free yet, as plain data."""
-        messages = {
-            queue.arn: {message.message_id: kept_message(message) for message in queue.messages()}
-            for queue in self.all.values()
-        }
-        fifo = [queue for queue in self.all.values() if isinstance(queue, FifoQueue)]
-        sent = {queue.arn: {scope: asdict(sent) for scope, sent in queue.sent.items()} for queue in fifo}
-        attempts = {queue.arn: deepcopy(queue.attempts) for queue in fifo}
-        return {**self.settings(), "messages": messages, "sent": sent, "attempts": attempts}
+        return {**self.settings(), **queue_state.contents(self.all.values())}
 
     def settings(self) -> dict[str, Any]:
         """Return the same without the messages, and without what FIFO queues know of the last five minutes."""
-        return {"deleted_at": dict(self._deleted_at), "queues": [_kept(queue) for queue in self.all.values()]}
-
-    @staticmethod
-    def replay(state: dict[str, Any], kind: str, queue_arn: str, what: Any = None, value: Any = None) -> None:
-        """Do to a snapshot what a queue told of its messages: put, hide, drop, clear, sent, attempts."""
-        messages = state["messages"].setdefault(queue_arn, {})
-        if kind in ("sent", "attempts"):
-            known = state[kind].setdefault(queue_arn, {})
-            known.pop(what, None)
-            known[what] = value
-            return
-        if kind == "put":
-            messages.pop(what["message_id"], None)
-            messages[what["message_id"]] = what
-        elif kind == "drop":
-            messages.pop(what, None)
-        elif kind == "clear":
-            for part in ("messages", "sent", "attempts"):
-                state[part].pop(queue_arn, None)
-        else:
-            for message_id, *values in what:
-                if message_id in messages:
-                    messages[message_id].update(zip(CHANGED_BY_A_RECEIVE, values, strict=True))
+        kept = [queue_state.settings(queue) for queue in self.all.values()]
+        return {"deleted_at": dict(self._deleted_at), "queues": kept}
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot; what was in flight keeps its receipt handle and its visibility timeout."""
         self._deleted_at = dict(state["deleted_at"])
         for kept in state["queues"]:
-            fields = {name: deepcopy(value) for name, value in kept.items() if name != "fifo"}
-            queue = FifoQueue(**fields) if kept["fifo"] else Queue(**fields)
-            messages = [Message(**message) for message in state["messages"].get(queue.arn, {}).values()]
-            if isinstance(queue, FifoQueue):
-                queue.sent = {scope: Sent(**sent) for scope, sent in state["sent"].get(queue.arn, {}).items()}
-                queue.attempts = deepcopy(state["attempts"].get(queue.arn, {}))
-                numbers = [message.sequence_number for message in messages]
-                numbers += [sent.sequence_number for sent in queue.sent.values()]
-                queue.last_number = max([queue.last_number, *numbers])
-            for message in messages:
-                queue.put_back(message)
-            queue.note = self._note
-            self.all[queue.arn] = queue
+            self.all[kept["arn"]] = queue_state.restored(kept, state, self._note)
 
 
 def _check_name(name: str, *, fifo: bool) -> None:
@@ -299,19 +254,3 @@ def _check_name(name: str, *, fifo: bool) -> None:
         )
     if not fifo and not NAME.fullmatch(name):
         raise invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
-
-
-def _kept(queue: Queue) -> dict[str, Any]:
-    kept: dict[str, Any] = {
-        "name": queue.name,
-        "arn": queue.arn,
-        "created_at": queue.created_at,
-        "modified_at": queue.modified_at,
-        "purged_at": queue.purged_at,
-        "attributes": dict(queue.attributes),
-        "tags": dict(queue.tags),
-        "fifo": queue.fifo,
-    }
-    if isinstance(queue, FifoQueue):
-        kept["last_number"] = queue.last_number
-    return kept

@@ -9,8 +9,10 @@ import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.sqs.errors import invalid_value, missing, not_for_this_type, number_of
 from labkit.local.sqs.message import Message
-from labkit.local.sqs.message_checks import invalid, md5_of_attributes
+from labkit.local.sqs.message_checks import check_token, md5_of_attributes
+from labkit.local.sqs.queue import Queue
 
 HANDLE = re.compile(r"[0-9a-f]{64}")
 SYSTEM_ATTRIBUTES = {
@@ -20,32 +22,29 @@ SYSTEM_ATTRIBUTES = {
 }  # fmt: skip
 
 
-def check_receive(params: dict[str, Any]) -> tuple[int, float | None, float | None]:
-    """Return how many messages are asked for, how long to wait, and for how long they are to be hidden.
+def check_receive(queue: Queue, params: dict[str, Any]) -> tuple[int, float, float]:
+    """Return how many messages are asked for, how long to wait, and for how long they are to be hidden, in seconds.
 
     Raises:
         AwsError: ``InvalidParameterValue`` or ``InvalidAttributeName``.
     """
-    most, wait, visibility = (
-        params.get(name) for name in ("MaxNumberOfMessages", "WaitTimeSeconds", "VisibilityTimeout")
-    )
-    if most is not None and not 1 <= most <= 10:
-        raise invalid(
-            f"Value {most} for parameter MaxNumberOfMessages is invalid. Reason: Must be between 1 and 10, if provided."
-        )
-    if wait is not None and not 0 <= wait <= 20:
-        raise invalid(
-            f"Value {wait} for parameter WaitTimeSeconds is invalid. Reason: Must be >= 0 and <= 20, if provided."
-        )
-    if visibility is not None and not 0 <= visibility <= 43_200:
-        raise invalid(
-            f"Value {visibility} for parameter VisibilityTimeout is invalid. "
-            "Reason: Must be >= 0 and <= 43200, if provided."
-        )
+    most = number_of(params, "MaxNumberOfMessages", 10) or 1
+    wait, visibility = params.get("WaitTimeSeconds"), params.get("VisibilityTimeout")
+    for name, seconds, longest in (("WaitTimeSeconds", wait, 20), ("VisibilityTimeout", visibility, 43_200)):
+        if seconds is not None and not 0 <= seconds <= longest:
+            raise invalid_value(seconds, name, f"Must be >= 0 and <= {longest}, if provided.")
     for name in _wanted_system_attributes(params):
         if name not in SYSTEM_ATTRIBUTES:
             raise AwsError("InvalidAttributeName", f"Unknown Attribute {name}.")
-    return most or 1, wait, visibility
+    attempt_id = params.get("ReceiveRequestAttemptId")
+    check_token("ReceiveRequestAttemptId", attempt_id)
+    if attempt_id and not queue.fifo:
+        raise not_for_this_type(attempt_id, "ReceiveRequestAttemptId")
+    return (
+        most,
+        queue.number("ReceiveMessageWaitTimeSeconds") if wait is None else wait,
+        queue.number("VisibilityTimeout") if visibility is None else visibility,
+    )
 
 
 def receipt_handle_of(entry: dict[str, Any]) -> str:
@@ -56,7 +55,7 @@ def receipt_handle_of(entry: dict[str, Any]) -> str:
     """
     handle = str(entry.get("ReceiptHandle") or "")
     if not handle:
-        raise AwsError("MissingParameter", "The request must contain the parameter ReceiptHandle.")
+        raise missing("ReceiptHandle")
     if not HANDLE.fullmatch(handle):
         raise AwsError("ReceiptHandleIsInvalid", f'The input receipt handle "{handle}" is not a valid receipt handle.')
     return handle

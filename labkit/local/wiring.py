@@ -226,7 +226,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     identify = identifier(ready=keys.ready, secret_of=keys.secret_of, caller_of=keys.caller_of, now=clock.now)
     api_gateway = ApiGateway(
-        picture=rest_apis.picture,
         live=rest_apis.live,
         invoke=functions.invoke,
         permits=functions.permits,
@@ -353,7 +352,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         elif call.operation == "DeleteLogGroup" and error is None:
             log_filters.group_deleted(call)
         elif call.service == "apigateway":
-            api_gateway.observe(call, result, error)
+            api_gateway.observe(call, error)
 
     live_map = LiveMap(
         draw=[

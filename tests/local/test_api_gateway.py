@@ -13,7 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, Headers, HttpRequest, HttpResponse
-from labkit.local.api_gateway.gateway_responses import GatewayError
+from labkit.local.api_gateway.gateway_error import GatewayError
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.proxy_response import read_proxy_response
 from labkit.local.api_gateway.resource_paths import route
@@ -52,9 +52,6 @@ class World:
     def gateway(self) -> ApiGateway:
         """API Gateway in this world, with the API deployed."""
 
-        async def picture(api_id: str, region: str) -> dict[str, Any]:
-            return self.api
-
         async def live(api_id: str) -> dict[str, Any] | None:
             self.reads += 1
             found = {"prod": self.stage}
@@ -92,11 +89,11 @@ class World:
             pass
 
         gateway = ApiGateway(
-            picture=picture, live=live, invoke=invoke, permits=permits, role_can=role_can, trusts=trusts,
+            live=live, invoke=invoke, permits=permits, role_can=role_can, trusts=trusts,
             identify=identify, caller_can=role_can, send_to_queue=send_to_queue,
             put_log_events=put_log_events, emit=lambda *_, **__: None, now=lambda: self.now,
         )  # fmt: skip
-        asyncio.run(gateway.deployed("a1", "d1", "us-east-1"))
+        gateway.deployed("a1", "d1", self.api)
         return gateway
 
 
@@ -538,7 +535,7 @@ def test_stages_and_plans_are_read_once_until_something_changes():
 
     for call_of in (None, changed("GetStage"), changed("UpdateStage")):
         if call_of:
-            gateway.observe(call_of, None, None)
+            gateway.observe(call_of, None)
         send(gateway)
         send(gateway)
 
@@ -549,8 +546,8 @@ def test_a_deleted_api_takes_its_deployments_along():
     """An id that AWS would never answer again."""
     gateway = World(an_api()).gateway()
 
-    gateway.observe(changed("DeleteRestApi", restApiId="a1"), None, AwsError("TooManyRequestsException", "", 429))
+    gateway.observe(changed("DeleteRestApi", restApiId="a1"), AwsError("TooManyRequestsException", "", 429))
     refused = send(gateway).status
-    gateway.observe(changed("DeleteRestApi", restApiId="a1"), None, None)
+    gateway.observe(changed("DeleteRestApi", restApiId="a1"), None)
 
     assert (refused, send(gateway).status, gateway.snapshot()["deployments"]) == (200, 403, [])

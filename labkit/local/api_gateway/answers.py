@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from labkit.local.api_gateway.gateway_error import TYPES
+from labkit.local.api_gateway.gateway_responses import DEFAULT_TEMPLATES
+
 Shown = dict[str, Any]
 Params = dict[str, Any]
 
@@ -17,7 +20,7 @@ EMPTY: tuple[Any, ...] = (None, [], {}, "")
 def rest_api(api: Shown, params: Params) -> Shown:
     """An API: no version but that of a document; it listens to IPv4."""
     endpoint = {"ipAddressType": "ipv4", **(api.get("endpointConfiguration") or {})}
-    shown = {name: value for name, value in api.items() if name == "tags" or value not in EMPTY}
+    shown = _without_empty(api, but="tags")
     if shown.get("version") == "V1":  # moto's own
         del shown["version"]
     return {**shown, "endpointConfiguration": endpoint}
@@ -39,7 +42,7 @@ def resource(one: Shown, params: Params) -> Shown:
 
 def method(one: Shown, params: Params) -> Shown:
     """A method with its responses and its integration."""
-    shown = {name: value for name, value in one.items() if value not in EMPTY}
+    shown = _without_empty(one)
     if responses := shown.get("methodResponses"):
         shown["methodResponses"] = {status: _without_empty(found) for status, found in responses.items()}
     if found := shown.get("methodIntegration"):
@@ -49,7 +52,7 @@ def method(one: Shown, params: Params) -> Shown:
 
 def integration(one: Shown, params: Params) -> Shown:
     """An integration with its defaults; its cache is the resource's."""
-    shown = {name: value for name, value in one.items() if value not in EMPTY}
+    shown = _without_empty(one)
     if "HTTP" in str(shown.get("type")):
         shown.setdefault("connectionType", "INTERNET")
     shown.setdefault("passthroughBehavior", "WHEN_NO_MATCH")
@@ -65,7 +68,7 @@ def integration(one: Shown, params: Params) -> Shown:
 
 def integration_response(one: Shown, params: Params) -> Shown:
     """An integration response."""
-    return {name: value for name, value in one.items() if name == "selectionPattern" or value not in EMPTY}
+    return _without_empty(one, but="selectionPattern")
 
 
 def put_integration_response(one: Shown, params: Params) -> Shown:
@@ -77,12 +80,24 @@ def put_integration_response(one: Shown, params: Params) -> Shown:
 def stage(one: Shown, params: Params) -> Shown:
     """A stage: no cache and no tracing unless somebody asked for them."""
     defaults = {"cacheClusterEnabled": False, "cacheClusterStatus": "NOT_AVAILABLE", "tracingEnabled": False}
-    shown = {name: value for name, value in one.items() if name == "methodSettings" or value not in EMPTY}
-    return {**defaults, **shown}
+    return {**defaults, **_without_empty(one, but="methodSettings")}
 
 
-def _without_empty(one: Shown) -> Shown:
-    return {name: value for name, value in one.items() if value not in EMPTY}
+def gateway_response(response_type: str, configured: Shown) -> Shown:
+    """A gateway response: the API's own of *configured*, or API Gateway's default."""
+    own = configured.get(response_type) or {}
+    status = own.get("statusCode") or TYPES[response_type]
+    return {
+        "responseType": response_type,
+        "responseParameters": own.get("responseParameters") or {},
+        "responseTemplates": own.get("responseTemplates") or DEFAULT_TEMPLATES,
+        "defaultResponse": not own,
+        **({"statusCode": str(status)} if status else {}),
+    }
+
+
+def _without_empty(one: Shown, *, but: str = "") -> Shown:
+    return {name: value for name, value in one.items() if name == but or value not in EMPTY}
 
 
 def _list_of(form: Callable[[Shown, Params], Shown]) -> Callable[[Shown, Params], Shown]:

@@ -11,11 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.local.api_gateway.gateway_responses import GatewayError
+from labkit.local.api_gateway.gateway_error import GatewayError, access_denied
+from labkit.local.api_gateway.headers import grouped, headers_of
 from labkit.local.api_gateway.lambda_integration import LambdaIntegration, error_message
 from labkit.local.api_gateway.mapping_template import value_of
 from labkit.local.api_gateway.method_request import MethodRequest
-from labkit.local.api_gateway.proxy_event import grouped, headers_of
 from labkit.local.policy import Decision, evaluate
 
 DEFAULT_TTL = 300
@@ -90,7 +90,7 @@ class Authorizers:
                 payload=json.dumps(event).encode(),
             )
         except GatewayError as error:
-            raise _configuration_error(str(error)) from error
+            raise _not_asked(error.reason) from error
         if invoked.function_error:
             if (message := error_message(invoked.payload)) == "Unauthorized":
                 raise _unauthorized("the authorizer's function raised «Unauthorized»")
@@ -185,7 +185,7 @@ def _judge(request: MethodRequest, result: Result, by_resource: Decision | None)
         message = "User is not authorized to access this resource"
         if decision == "explicit-deny":
             message += " with an explicit deny"
-        raise GatewayError("ACCESS_DENIED", message, "AccessDeniedException")
+        raise access_denied(message)
     request.authorizer = {
         **result.context,
         "principalId": result.principal_id,
@@ -197,8 +197,9 @@ def _unauthorized(reason: str) -> GatewayError:
     return GatewayError("UNAUTHORIZED", "Unauthorized", "UnauthorizedException", reason=f"Unauthorized: {reason}")
 
 
-def _configuration_error(reason: str) -> GatewayError:
-    return GatewayError(
-        "AUTHORIZER_CONFIGURATION_ERROR", None, "AuthorizerConfigurationException",
-        reason=f"Execution failed due to configuration error: {reason}",
-    )  # fmt: skip
+def _configuration_error(what: str) -> GatewayError:
+    return _not_asked(f"Execution failed due to configuration error: {what}")
+
+
+def _not_asked(reason: str) -> GatewayError:
+    return GatewayError("AUTHORIZER_CONFIGURATION_ERROR", None, "AuthorizerConfigurationException", reason=reason)

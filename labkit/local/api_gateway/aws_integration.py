@@ -13,9 +13,9 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from labkit.local.api_call import AwsError, HttpResponse
-from labkit.local.api_gateway.gateway_responses import internal_server_error
-from labkit.local.api_gateway.lambda_integration import FAILED, LONGEST_MILLISECONDS, LambdaIntegration, error_message
-from labkit.local.api_gateway.mapping_template import UnsupportedTemplateError, substitute, value_of
+from labkit.local.api_gateway.gateway_error import configuration_error
+from labkit.local.api_gateway.lambda_integration import LambdaIntegration, error_message
+from labkit.local.api_gateway.mapping_template import substitute, value_of
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.response_mapping import integration_response, method_response, request_body
 
@@ -23,24 +23,18 @@ QUEUE_URI = re.compile(r"arn:aws[\w-]*:apigateway:(?P<region>[\w-]+):sqs:path/(?
 FORM = "application/x-www-form-urlencoded"
 ATTRIBUTE = re.compile(r"MessageAttributes?\.(?P<number>\d+)\.(?P<part>Name|Value\.(?:DataType|StringValue))")
 
-MayUse = Callable[[str, str, str], Awaitable[bool]]
-
 
 class AwsIntegration:
     """Answer by Lambda or SQS.
 
     Args:
-        functions: Invokes functions.
+        functions: Invokes functions, and knows what API Gateway may do in a role.
         send_to_queue: ``await send_to_queue(queue_arn, body, message_attributes=…, …)`` returns the message's id.
-        may_use: ``await may_use(role_arn, action, resource)``: whether API Gateway may wear a role, and it may do that.
     """
 
-    def __init__(
-        self, *, functions: LambdaIntegration, send_to_queue: Callable[..., Awaitable[str]], may_use: MayUse
-    ) -> None:
+    def __init__(self, *, functions: LambdaIntegration, send_to_queue: Callable[..., Awaitable[str]]) -> None:
         self._functions = functions
         self._send_to_queue = send_to_queue
-        self._may_use = may_use
 
     async def answer(self, request: MethodRequest, integration: dict[str, Any]) -> HttpResponse:
         """Make the request, choose the integration response, make the answer.
@@ -48,26 +42,16 @@ class AwsIntegration:
         Raises:
             GatewayError: 500 for a set-up that cannot work, 504 after the timeout, 415 for a body that nothing maps.
         """
-        try:
-            payload = request_body(request, integration)
-            if found := QUEUE_URI.fullmatch(substitute(integration.get("uri") or "", request)):
-                selected_by, body = await self._send(request, integration, found, payload)
-            else:
-                selected_by, body = await self._invoke(request, integration, payload)
-            return method_response(request, integration_response(integration, selected_by), body)
-        except UnsupportedTemplateError as error:
-            raise internal_server_error(f"{FAILED}{error}") from error
+        payload = request_body(request, integration)
+        if found := QUEUE_URI.fullmatch(substitute(integration.get("uri") or "", request)):
+            selected_by, body = await self._send(request, integration, found, payload)
+        else:
+            selected_by, body = await self._invoke(request, integration, payload)
+        return method_response(request, integration_response(integration, selected_by), body)
 
     async def _invoke(self, request: MethodRequest, integration: dict[str, Any], payload: str) -> tuple[str, str]:
         """Invoke the function; an error it raised is matched by its message, and nothing but the default else."""
-        invoked = await self._functions.invoke(
-            request,
-            uri=integration.get("uri"),
-            credentials=integration.get("credentials"),
-            arrow=f"{request.stage['stageName']}/{request.http.method}{request.resource['path']}",
-            payload=(payload or "{}").encode(),
-            milliseconds=min(int(integration.get("timeoutInMillis") or LONGEST_MILLISECONDS), LONGEST_MILLISECONDS),
-        )
+        invoked = await self._functions.invoke_for_method(request, integration, (payload or "{}").encode())
         body = invoked.payload.decode("utf-8", "replace")
         return (error_message(invoked.payload) if invoked.function_error else "", body)
 
@@ -78,15 +62,15 @@ class AwsIntegration:
         header = (integration.get("requestParameters") or {}).get("integration.request.header.Content-Type", "")
         form = dict(parse_qsl(payload, keep_blank_values=True))
         if value_of(header, request) != FORM or form.get("Action") != "SendMessage":
-            raise internal_server_error(
-                f"{FAILED}the local cloud sends messages to SQS only by the form Action=SendMessage and the request "
+            raise configuration_error(
+                f"the local cloud sends messages to SQS only by the form Action=SendMessage and the request "
                 f"parameter integration.request.header.Content-Type: '{FORM}'"
             )
         queue_arn = f"arn:aws:sqs:{queue['region']}:{queue['account']}:{queue['queue']}"
         role_arn = substitute(integration.get("credentials") or "", request)
         request.log.append(f"Sending request to {queue_arn}")
         try:
-            if not await self._may_use(role_arn, "sqs:SendMessage", queue_arn):
+            if not await self._functions.may_use(role_arn, "sqs:SendMessage", queue_arn):
                 raise AwsError("AccessDenied", f"Access to the resource {queue_arn} is denied.", 403)
             message_id = await self._send_to_queue(
                 queue_arn,

@@ -16,11 +16,12 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, HttpResponse
 from labkit.local.api_gateway import control_plane_checks as checks
-from labkit.local.api_gateway.answers import CREATED, FORMS
+from labkit.local.api_gateway.answers import CREATED, FORMS, gateway_response
 from labkit.local.api_gateway.errors import bad_request, not_found
-from labkit.local.api_gateway.gateway_responses import DEFAULT_TEMPLATES, TYPES
+from labkit.local.api_gateway.gateway_error import TYPES
 from labkit.local.api_gateway.import_rest_api import Imports
 from labkit.local.api_gateway.stage_checks import asks_for_logs
+from labkit.local.api_gateway.tags import Tags
 
 Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 Correction = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
@@ -28,16 +29,15 @@ Answer = Callable[[ApiCall], Awaitable[dict[str, Any]]]
 Afterwards = Callable[[ApiCall, dict[str, Any]], Awaitable[dict[str, Any] | None]]
 
 ROLE_ARN = re.compile(r"arn:aws[\w-]*:iam::\d{12}:role/\S+")
-TAGGABLE = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+::/(?P<kind>restapis|apikeys|usageplans)/(?P<names>.+)")
 
 
 class ControlPlane:
     """Correct moto's API Gateway.
 
     Args:
-        reads: ``setup(api_id, region)``, ``metering(region)`` and ``live(api_id)`` of moto's state.
+        reads: What moto holds, see ``moto_app.rest_apis``.
         changes: The changes that moto cannot make, see ``moto_app.rest_api_changes``.
-        deployed: ``await deployed(api_id, deployment_id, region)``, told of each new deployment.
+        deployed: ``deployed(api_id, deployment_id, picture)``, told of each new deployment.
         usage: ``usage(plan, key_id, start, end)``: what a key used of a plan.
         test_invoke_method: Answers TestInvokeMethod.
         serialise: Makes the HTTP answer of a result.
@@ -50,7 +50,7 @@ class ControlPlane:
         *,
         reads: Any,
         changes: Any,
-        deployed: Callable[[str, str, str], Awaitable[None]],
+        deployed: Callable[[str, str, dict[str, Any]], None],
         usage: Callable[[dict[str, Any], str, date, date], list[list[int]]],
         test_invoke_method: Answer,
         serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
@@ -71,17 +71,15 @@ class ControlPlane:
             "FlushStageAuthorizersCache": self._flush_authorizers,
             "GetGatewayResponse": self._get_gateway_response,
             "GetGatewayResponses": self._get_gateway_responses,
-            "GetTags": self._get_tags,
             "GetUsage": self._get_usage,
             "ImportRestApi": imports.import_rest_api,
             "PutRestApi": imports.put_rest_api,
-            "TagResource": self._tag_resource,
             "TestInvokeMethod": test_invoke_method,
-            "UntagResource": self._untag_resource,
             "UpdateIntegration": lambda call: self._changes.patch_integration(call.params, call.region),
             "UpdateMethod": lambda call: self._changes.patch_method(call.params, call.region),
             "UpdateRestApi": self._update_rest_api,
             "UpdateUsagePlan": self._update_usage_plan,
+            **Tags(changes).operations,
         }
         self._afterwards: Mapping[str, Afterwards] = {
             "CreateAuthorizer": self._complete_authorizer,
@@ -134,8 +132,7 @@ class ControlPlane:
                 check_metering(call.params, metering)
         wants_logs = call.operation == "UpdateStage" and asks_for_logs(call.params)
         if wants_logs and not await self._reads.logs_role(call.region):
-            message = "CloudWatch Logs role ARN must be set in account settings to enable logging"
-            raise bad_request(message)
+            raise bad_request("CloudWatch Logs role ARN must be set in account settings to enable logging")
 
     async def _update_account(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Take a role for logs only if API Gateway may wear it and it may write them; no value takes it away."""
@@ -157,11 +154,12 @@ class ControlPlane:
         await self._check(call)
         api_id, stage = call.params["restApiId"], call.params.get("stageName")
         live = await self._reads.live(api_id)
+        picture = await self._reads.picture(api_id, call.region)
         response = await forward(call)
         if response.status < 400:
+            self._deployed(api_id, json.loads(response.body)["id"], picture)  # at once: the stage serves it by now
             if stage and live and (kept := live["stages"].get(stage)):
                 await self._changes.keep_stage_settings(api_id, call.region, stage, kept)
-            await self._deployed(api_id, json.loads(response.body)["id"], call.region)
         return response
 
     async def _delete_deployment(self, call: ApiCall) -> dict[str, Any]:
@@ -210,27 +208,25 @@ class ControlPlane:
     async def _get_gateway_responses(self, call: ApiCall) -> dict[str, Any]:
         """All types: the API's own responses, and API Gateway's defaults for the others."""
         setup = await self._reads.setup(call.params["restApiId"], call.region)
-        return {"items": [_gateway_response(name, setup["gatewayResponses"]) for name in TYPES]}
+        return {"items": [gateway_response(name, setup["gatewayResponses"]) for name in TYPES]}
 
     async def _get_gateway_response(self, call: ApiCall) -> dict[str, Any]:
         setup = await self._reads.setup(call.params["restApiId"], call.region)
-        return _gateway_response(call.params["responseType"], setup["gatewayResponses"])
+        return gateway_response(call.params["responseType"], setup["gatewayResponses"])
 
     async def _update_usage_plan(self, call: ApiCall) -> dict[str, Any]:
-        for operation in call.params.get("patchOperations") or []:
+        plan_id, operations = call.params["usagePlanId"], call.params.get("patchOperations") or []
+        for operation in operations:
             if operation["path"] == "/apiStages" and operation["op"] == "add":
-                await self._check_stage(operation.get("value", ""), call.params["usagePlanId"])
-        plan: dict[str, Any] = await self._changes.patch_usage_plan(
-            call.region, call.params["usagePlanId"], call.params.get("patchOperations") or []
-        )
+                await self._check_stage(operation.get("value", ""), plan_id)
+        plan: dict[str, Any] = await self._changes.patch_usage_plan(call.region, plan_id, operations)
         return plan
 
     async def _check_stage(self, value: str, plan_id: str) -> None:
         api_id, _, stage = value.partition(":")
         live = await self._reads.live(api_id)
         if stage and (live is None or stage not in live["stages"]):
-            message = f"Invalid API Stage {{api: {api_id}, stage: {stage}}} specified for usageplan {plan_id}"
-            raise not_found(message)
+            raise not_found(f"Invalid API Stage {{api: {api_id}, stage: {stage}}} specified for usageplan {plan_id}")
 
     async def _get_usage(self, call: ApiCall) -> dict[str, Any]:
         """What the keys of a plan used on each day, and what remained."""
@@ -245,42 +241,6 @@ class ControlPlane:
             "endDate": call.params["endDate"],
             "items": {key_id: self._usage(plan, key_id, start, last) for key_id in keys},
         }
-
-    async def _get_tags(self, call: ApiCall) -> dict[str, Any]:
-        _, _, tags = await self._tagged(call)
-        return {"tags": tags}
-
-    async def _tag_resource(self, call: ApiCall) -> dict[str, Any]:
-        kind, names, tags = await self._tagged(call)
-        await self._changes.set_tags(call.region, kind, names, {**tags, **call.params["tags"]})
-        return {}
-
-    async def _untag_resource(self, call: ApiCall) -> dict[str, Any]:
-        kind, names, tags = await self._tagged(call)
-        kept = {key: value for key, value in tags.items() if key not in call.params["tagKeys"]}
-        await self._changes.set_tags(call.region, kind, names, kept)
-        return {}
-
-    async def _tagged(self, call: ApiCall) -> tuple[str, list[str], dict[str, str]]:
-        found = TAGGABLE.fullmatch(call.params["resourceArn"])
-        if found is None:
-            raise bad_request(f"Invalid ARN specified: {call.params['resourceArn']}")
-        names = found["names"].split("/")
-        tags = await self._changes.tags(call.region, found["kind"], names)
-        if tags is None:
-            raise not_found(f"There is no resource {call.params['resourceArn']}")
-        return found["kind"], names, tags
-
-
-def _gateway_response(response_type: str, configured: dict[str, Any]) -> dict[str, Any]:
-    if own := configured.get(response_type):
-        status, parameters = own.get("statusCode"), own.get("responseParameters") or {}
-        templates, is_default = own.get("responseTemplates") or DEFAULT_TEMPLATES, False
-    else:
-        status, parameters, templates, is_default = None, {}, DEFAULT_TEMPLATES, True
-    answer = {"responseType": response_type, "responseParameters": parameters, "responseTemplates": templates}
-    status = status or TYPES[response_type]
-    return {**answer, "defaultResponse": is_default, **({"statusCode": str(status)} if status else {})}
 
 
 def _day(text: str, name: str) -> date:

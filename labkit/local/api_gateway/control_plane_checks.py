@@ -11,6 +11,7 @@ from typing import Any
 from labkit.local.api_call import AwsError
 from labkit.local.api_gateway import authorizer_checks as authorizers
 from labkit.local.api_gateway import method_checks as methods
+from labkit.local.api_gateway import model_checks as models
 from labkit.local.api_gateway import stage_checks as stages
 from labkit.local.api_gateway import usage_plan_checks as plans
 from labkit.local.api_gateway.errors import bad_request
@@ -18,7 +19,6 @@ from labkit.local.api_gateway.resource_policy import read_policy
 
 Params = dict[str, Any]
 Check = Callable[[Params, dict[str, Any]], None]
-
 
 ENDPOINT_TYPES = ("PRIVATE", "EDGE", "REGIONAL")
 REST_API_PATHS = (
@@ -66,7 +66,7 @@ def no_export(params: Params) -> None:
 OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "CreateAuthorizer": (authorizers.new_authorizer,),
     "CreateDeployment": (stages.no_canary, stages.deployable),
-    "CreateModel": (stages.new_model,),
+    "CreateModel": (models.new_model,),
     "CreateRequestValidator": (),
     "CreateResource": (methods.new_resource,),
     "CreateStage": (stages.no_canary, stages.known_deployment),
@@ -75,8 +75,8 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "DeleteGatewayResponse": (stages.gateway_response_type, stages.own_gateway_response),
     "DeleteIntegration": (methods.integration_exists,),
     "DeleteMethod": (methods.method_exists,),
-    "DeleteModel": (stages.unused_model,),
-    "DeleteRequestValidator": (stages.known_validator,),
+    "DeleteModel": (models.unused_model,),
+    "DeleteRequestValidator": (models.known_validator,),
     "DeleteResource": (methods.deletable_resource,),
     "DeleteRestApi": (),
     "DeleteStage": (),
@@ -89,9 +89,9 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "GetGatewayResponses": (),
     "GetIntegration": (methods.integration_exists,),
     "GetMethod": (methods.method_exists,),
-    "GetModel": (stages.known_model,),
+    "GetModel": (models.known_model,),
     "GetModels": (),
-    "GetRequestValidator": (stages.known_validator,),
+    "GetRequestValidator": (models.known_validator,),
     "GetRequestValidators": (),
     "GetResource": (methods.resource_exists,),
     "GetResources": (),
@@ -106,7 +106,7 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "UpdateAuthorizer": (authorizers.authorizer_exists, authorizers.authorizer_patch),
     "UpdateIntegration": (methods.integration_exists,),
     "UpdateMethod": (methods.method_patch,),
-    "UpdateRequestValidator": (stages.known_validator,),
+    "UpdateRequestValidator": (models.known_validator,),
     "UpdateRestApi": (),
     "UpdateStage": (stages.no_canary, stages.stage_patch),
 }

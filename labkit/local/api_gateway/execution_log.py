@@ -14,7 +14,7 @@ from labkit.local.api_gateway.method_request import MethodRequest
 
 def events(request: MethodRequest, response: HttpResponse, now: float) -> list[tuple[int, str]]:
     """Return the log events of a request, pairs of epoch milliseconds and message: none, errors only, or all."""
-    level = _level(request)
+    level = request.settings.get("loggingLevel", "OFF")
     lines = []
     if request.error is not None and level in ("ERROR", "INFO"):
         lines.append(request.error.reason or request.error.message)
@@ -33,10 +33,3 @@ def stream_name(request: MethodRequest) -> str:
     """Return the log stream: one per stage and day here, where AWS spreads requests over many."""
     day = datetime.fromtimestamp(request.received, UTC).date()
     return hashlib.sha256(f"{request.api_id}/{request.stage['stageName']}/{day}".encode()).hexdigest()[:32]
-
-
-def _level(request: MethodRequest) -> str:
-    settings = request.stage.get("methodSettings") or {}
-    path, verb = request.resource.get("path", ""), request.method.get("httpMethod", "")
-    chosen = settings.get(f"{path.replace('/', '~1')}/{verb}") or settings.get("*/*") or {}
-    return str(chosen.get("loggingLevel", "OFF"))

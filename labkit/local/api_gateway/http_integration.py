@@ -7,18 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import re
-import ssl
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, quote, unquote, urlencode, urlsplit
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.api_gateway.gateway_responses import HEADER_NAME, GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_error import GatewayError, configuration_error, integration_timeout
+from labkit.local.api_gateway.headers import HEADER_NAME, REMAPPED, headers_of, returned
 from labkit.local.api_gateway.http_client import UnreadableAnswer, exchange
-from labkit.local.api_gateway.lambda_integration import FAILED, LONGEST_MILLISECONDS
+from labkit.local.api_gateway.lambda_integration import milliseconds_of
 from labkit.local.api_gateway.mapping_template import substitute, value_of
 from labkit.local.api_gateway.method_request import MethodRequest
-from labkit.local.api_gateway.proxy_event import headers_of
-from labkit.local.api_gateway.proxy_response import REMAPPED
 
 
 async def answer_http_proxy(request: MethodRequest, integration: dict[str, Any]) -> HttpResponse:
@@ -35,23 +33,20 @@ async def answer_http_proxy(request: MethodRequest, integration: dict[str, Any])
     method = integration.get("httpMethod") or "ANY"
     method = request.http.method if method == "ANY" else method
     request.log.append(f"Sending request to {address.scheme}://{address.netloc}{target}")
-    milliseconds = min(int(integration.get("timeoutInMillis") or LONGEST_MILLISECONDS), LONGEST_MILLISECONDS)
+    milliseconds = milliseconds_of(integration)
     try:
         async with asyncio.timeout(milliseconds / 1000):
             status, headers, body = await exchange(
                 address, method, target, _headers(request, address, mapped), request.http.body
             )
     except TimeoutError:
-        raise GatewayError(
-            "INTEGRATION_TIMEOUT", "Endpoint request timed out", "InternalServerErrorException",
-            reason=f"Execution failed due to a timeout error: no answer within {milliseconds} ms",
-        ) from None  # fmt: skip
-    except (OSError, ssl.SSLError, UnreadableAnswer, ValueError) as error:
+        raise integration_timeout(f"no answer within {milliseconds} ms") from None
+    except (OSError, UnreadableAnswer, ValueError) as error:
         raise GatewayError(
             "INTEGRATION_FAILURE", "Network error communicating with endpoint", "InternalServerErrorException",
             reason=f"Execution failed due to a network error communicating with endpoint: {error}",
         ) from error  # fmt: skip
-    return _response(status, headers, body)
+    return _response(request, status, headers, body)
 
 
 def _mapped(request: MethodRequest, integration: dict[str, Any]) -> dict[tuple[str, str], str]:
@@ -77,7 +72,7 @@ def _address(request: MethodRequest, integration: dict[str, Any], mapped: dict[t
     except ValueError:
         usable = False
     if not usable or not uri.isascii() or re.search(r"[\s{}]", uri):
-        raise internal_server_error(f"{FAILED}Invalid endpoint address: {uri}")
+        raise configuration_error(f"Invalid endpoint address: {uri}")
     return address
 
 
@@ -96,15 +91,9 @@ def _headers(request: MethodRequest, address: SplitResult, mapped: dict[tuple[st
     return [*first, *kept, *own.items(), *body]
 
 
-def _response(status: int, headers: list[tuple[str, str]], body: bytes) -> HttpResponse:
-    response = HttpResponse(status, b"" if status in (204, 304) else body, {})
-    for name, value in headers:
-        if name.lower() == "transfer-encoding":
-            continue
-        sent = f"x-amzn-Remapped-{name}" if name.lower() in REMAPPED or name.lower() == "x-amzn-requestid" else name
-        if sent in response.headers:
-            response.more_headers.append((sent, value))
-        else:
-            response.headers[sent] = value
-    response.headers.setdefault("Content-Type", "application/json")
-    return response
+def _response(request: MethodRequest, status: int, headers: list[tuple[str, str]], body: bytes) -> HttpResponse:
+    kept = [(name, value) for name, value in headers if name.lower() != "transfer-encoding"]
+    first, more = returned(kept, REMAPPED | {"x-amzn-requestid"})
+    first.setdefault("Content-Type", "application/json")
+    first["X-Amzn-Trace-Id"] = request.trace_id
+    return HttpResponse(status, b"" if status in (204, 304) else body, first, more)

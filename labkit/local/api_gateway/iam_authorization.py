@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from labkit.local.api_call import AwsError, Caller, HttpRequest
-from labkit.local.api_gateway.gateway_responses import GatewayError, missing_authentication_token
+from labkit.local.api_gateway.gateway_error import GatewayError, missing_authentication_token
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.resource_policy import ACTION, context_of, denied, policy_of
 

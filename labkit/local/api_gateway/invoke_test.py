@@ -12,7 +12,8 @@ from typing import Any
 from labkit.local.api_call import ApiCall, Headers, HttpRequest, HttpResponse
 from labkit.local.api_gateway import method_checks
 from labkit.local.api_gateway.errors import not_found
-from labkit.local.api_gateway.gateway_responses import GatewayError, gateway_response
+from labkit.local.api_gateway.gateway_error import GatewayError
+from labkit.local.api_gateway.gateway_responses import gateway_response
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.resource_paths import match
 from labkit.local.api_gateway.validation import Models, validate

@@ -12,14 +12,13 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from labkit.local.api_call import ACCOUNT_ID, AwsError, HttpResponse
-from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_error import configuration_error, integration_timeout, internal_server_error
 from labkit.local.api_gateway.mapping_template import substitute
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.proxy_event import is_binary, proxy_event
 from labkit.local.api_gateway.proxy_response import read_proxy_response
 
 LONGEST_MILLISECONDS = 29_000
-FAILED = "Execution failed due to configuration error: "
 FUNCTION_URI = re.compile(
     r"arn:aws[\w-]*:apigateway:[\w-]+:(?:[\w-]+\.)?lambda:path/2015-03-31/functions/(?P<function>.+)/invocations"
 )
@@ -28,12 +27,15 @@ FUNCTION_URI = re.compile(
 class Invoked(Protocol):
     """What an invocation of a function returns."""
 
-    payload: bytes
-    function_error: str | None
-    request_id: str
+    @property
+    def payload(self) -> bytes: ...  # noqa: D102
+    @property
+    def function_error(self) -> str | None: ...  # noqa: D102
+    @property
+    def request_id(self) -> str: ...  # noqa: D102
 
 
-Invoke = Callable[[str, bytes], Awaitable[Any]]
+Invoke = Callable[[str, bytes], Awaitable[Invoked]]
 
 
 class LambdaIntegration:
@@ -58,7 +60,7 @@ class LambdaIntegration:
         self._permits = permits
         self._role_can = role_can
         self._trusts = trusts
-        self._running: set[asyncio.Future[Any]] = set()
+        self._running: set[asyncio.Future[Invoked]] = set()
 
     async def answer(self, request: MethodRequest, integration: dict[str, Any]) -> HttpResponse:
         """Invoke the function and return its answer.
@@ -68,18 +70,11 @@ class LambdaIntegration:
                 response, 504 after the integration's timeout.
         """
         if integration.get("httpMethod") != "POST":
-            raise internal_server_error(
-                f"{FAILED}the integration's httpMethod is {integration.get('httpMethod')}; Lambda is invoked by POST, "
+            raise configuration_error(
+                f"the integration's httpMethod is {integration.get('httpMethod')}; Lambda is invoked by POST, "
                 "whatever the method of the request"
             )
-        invoked = await self.invoke(
-            request,
-            uri=integration.get("uri"),
-            credentials=integration.get("credentials"),
-            arrow=f"{request.stage['stageName']}/{request.http.method}{request.resource['path']}",
-            payload=json.dumps(proxy_event(request)).encode(),
-            milliseconds=min(int(integration.get("timeoutInMillis") or LONGEST_MILLISECONDS), LONGEST_MILLISECONDS),
-        )
+        invoked = await self.invoke_for_method(request, integration, json.dumps(proxy_event(request)).encode())
         if invoked.function_error:
             raise internal_server_error(
                 "Lambda execution failed with status 200 due to customer function error: "
@@ -87,7 +82,20 @@ class LambdaIntegration:
                 status=502,
             )
         decode = is_binary(request.headers.get("accept"), request.api["binaryMediaTypes"])
-        return read_proxy_response(invoked.payload, decode_base64=decode)
+        response = read_proxy_response(invoked.payload, decode_base64=decode)
+        response.headers["X-Amzn-Trace-Id"] = request.trace_id
+        return response
+
+    async def invoke_for_method(self, request: MethodRequest, integration: dict[str, Any], payload: bytes) -> Invoked:
+        """Invoke the function of a method's integration."""
+        return await self.invoke(
+            request,
+            uri=integration.get("uri"),
+            credentials=integration.get("credentials"),
+            arrow=f"{request.stage['stageName']}/{request.http.method}{request.resource['path']}",
+            payload=payload,
+            milliseconds=milliseconds_of(integration),
+        )
 
     async def invoke(
         self,
@@ -98,7 +106,7 @@ class LambdaIntegration:
         arrow: str,
         payload: bytes,
         milliseconds: int = LONGEST_MILLISECONDS,
-    ) -> Any:
+    ) -> Invoked:
         """Invoke the function of a URI, stage variables filled in, if API Gateway may.
 
         Args:
@@ -126,28 +134,25 @@ class LambdaIntegration:
         if role_arn := substitute(credentials or "", request):
             if await self.may_use(role_arn, "lambda:InvokeFunction", function_arn):
                 return
-            raise internal_server_error(
-                f"{FAILED}API Gateway does not have permission to assume the provided role {role_arn}, "
+            raise configuration_error(
+                f"API Gateway does not have permission to assume the provided role {role_arn}, "
                 f"or the role may not invoke {function_arn}"
             )
         source_arn = f"arn:aws:execute-api:{request.region}:{ACCOUNT_ID}:{request.api_id}/{arrow}"
         if not self._permits(function_arn, principal="apigateway.amazonaws.com", source_arn=source_arn):
-            raise internal_server_error(
-                f"{FAILED}Invalid permissions on Lambda function: {function_arn} does not exist, or its resource "
+            raise configuration_error(
+                f"Invalid permissions on Lambda function: {function_arn} does not exist, or its resource "
                 f"policy does not let apigateway.amazonaws.com invoke it for {source_arn}"
             )
 
-    async def _invoke_in_time(self, function_arn: str, payload: bytes, milliseconds: int) -> Any:
+    async def _invoke_in_time(self, function_arn: str, payload: bytes, milliseconds: int) -> Invoked:
         """Wait as long as the integration allows; the function itself runs on after that, as on AWS."""
         invocation = asyncio.ensure_future(self._invoke(function_arn, payload))
         self._running.add(invocation)
         invocation.add_done_callback(self._ended)
         done, _ = await asyncio.wait({invocation}, timeout=milliseconds / 1000)
         if not done:
-            reason = f"Execution failed due to a timeout error: the function took longer than {milliseconds} ms"
-            raise GatewayError(
-                "INTEGRATION_TIMEOUT", "Endpoint request timed out", "InternalServerErrorException", reason=reason
-            )
+            raise integration_timeout(f"the function took longer than {milliseconds} ms")
         try:
             return invocation.result()
         except AwsError as error:
@@ -155,7 +160,7 @@ class LambdaIntegration:
                 f"Lambda invocation failed with status: {error.status}: {error.code}: {error.message}"
             ) from error
 
-    def _ended(self, invocation: asyncio.Future[Any]) -> None:
+    def _ended(self, invocation: asyncio.Future[Invoked]) -> None:
         self._running.discard(invocation)
         if not invocation.cancelled():
             invocation.exception()  # nobody may wait any more: take note of it, so that asyncio does not complain
@@ -166,10 +171,15 @@ def _function_arn(request: MethodRequest, written: str | None) -> str:
     uri = substitute(written or "", request)
     found = FUNCTION_URI.fullmatch(uri)
     if found is None:
-        raise internal_server_error(
-            f"{FAILED}the local cloud runs AWS_PROXY integrations with Lambda functions only, and {uri!r} is none"
+        raise configuration_error(
+            f"the local cloud runs AWS_PROXY integrations with Lambda functions only, and {uri!r} is none"
         )
     return found["function"]
+
+
+def milliseconds_of(integration: dict[str, Any]) -> int:
+    """Return how long an integration may take."""
+    return min(int(integration.get("timeoutInMillis") or LONGEST_MILLISECONDS), LONGEST_MILLISECONDS)
 
 
 def error_message(payload: bytes) -> str:

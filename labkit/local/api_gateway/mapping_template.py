@@ -11,11 +11,11 @@ from __future__ import annotations
 import base64
 import json
 import re
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote_plus, unquote_plus
 
-if TYPE_CHECKING:
-    from labkit.local.api_gateway.method_request import MethodRequest
+from labkit.local.api_gateway.gateway_error import configuration_error
+from labkit.local.api_gateway.method_request import MethodRequest
 
 NAME = r"context(?:\.\w+)+|stageVariables\.\w+"
 VARIABLE = rf"\$(?:\{{(?P<braced>{NAME})\}}|(?P<bare>{NAME}))"
@@ -32,10 +32,6 @@ DIRECTIVE = r"#(?:set|if|else|end|foreach|macro|parse|include|define|evaluate)\b
 LANGUAGE = re.compile(rf"{DIRECTIVE}|\$!?\{{?(?:input|util|method)\b")
 
 
-class UnsupportedTemplateError(Exception):
-    """A template uses more of the Velocity Template Language than its variables."""
-
-
 def substitute(template: str, request: MethodRequest) -> str:
     """Replace ``$context.…`` and ``$stageVariables.…``; this is all that gateway responses know on AWS, too."""
     return SIMPLE.sub(lambda found: variable(found["braced"] or found["bare"], request), template)
@@ -50,10 +46,10 @@ def render(template: str, request: MethodRequest, body: str) -> str:
         body: What ``$input`` is about: the request's body, or in a response the integration's; an empty one is ``{}``.
 
     Raises:
-        UnsupportedTemplateError: It uses more of the Velocity Template Language; the message shows what.
+        GatewayError: It uses more of the Velocity Template Language; the reason shows what.
     """
     if found := LANGUAGE.search(RENDERED.sub("", template)):
-        raise UnsupportedTemplateError(
+        raise configuration_error(
             f"the local cloud does not run the Velocity Template Language: {found[0]!r} in a mapping template"
         )
 
@@ -78,14 +74,14 @@ def _value(expression: str, request: MethodRequest, body: str) -> str:
     if function == "json":
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
     if isinstance(value, dict | list):
-        raise UnsupportedTemplateError(f"$input.path({argument!r}) is an object or list; $input.json shows those")
+        raise configuration_error(f"$input.path({argument!r}) is an object or list; $input.json shows those")
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _at(path: str, body: str) -> Any:
     """Return what stands at a JSON path of plain names and numbers, or ``None``."""
     if not JSON_PATH.fullmatch(path):
-        raise UnsupportedTemplateError(f"the JSON path {path!r} uses more than names and numbers")
+        raise configuration_error(f"the JSON path {path!r} uses more than names and numbers")
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):

@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from labkit.local.api_call import ACCOUNT_ID, Headers, HttpRequest
-from labkit.local.api_gateway.gateway_responses import GatewayError
+from labkit.local.api_gateway.gateway_error import GatewayError
 
 
 @dataclass(slots=True)
@@ -69,6 +69,14 @@ class MethodRequest:
     def stage_variables(self) -> dict[str, str]:
         """The variables of the stage."""
         return self.stage.get("variables") or {}
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The stage's settings of this method, or those of all methods."""
+        settings = self.stage.get("methodSettings") or {}
+        path, verb = self.resource.get("path", ""), self.method.get("httpMethod", "")
+        names = (f"{path.replace('/', '~1')}/{verb}", f"{path.removeprefix('/')}/{verb}", "*/*")
+        return next((settings[name] for name in names if name in settings), {})
 
     @property
     def given_api_key(self) -> str:

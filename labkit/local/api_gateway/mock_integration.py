@@ -10,9 +10,7 @@ import re
 from typing import Any
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.api_gateway.gateway_responses import internal_server_error
-from labkit.local.api_gateway.lambda_integration import FAILED
-from labkit.local.api_gateway.mapping_template import UnsupportedTemplateError
+from labkit.local.api_gateway.gateway_error import configuration_error
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.response_mapping import integration_response, method_response, request_body
 
@@ -26,12 +24,8 @@ def answer_mock(request: MethodRequest, integration: dict[str, Any]) -> HttpResp
     Raises:
         GatewayError: 415 for a content type that nothing maps, 500 for a set-up without an answer.
     """
-    try:
-        status = _status(request_body(request, integration))
-        response = integration_response(integration, status)
-        return method_response(request, response, "")
-    except UnsupportedTemplateError as error:
-        raise internal_server_error(f"{FAILED}{error}") from error
+    status = _status(request_body(request, integration))
+    return method_response(request, integration_response(integration, status), "")
 
 
 def _status(body: str) -> str:
@@ -41,7 +35,7 @@ def _status(body: str) -> str:
         found = STATUS_CODE.match(body.strip())
         status = int(found["status"]) if found else None
     if not isinstance(status, int) or isinstance(status, bool):
-        raise internal_server_error(
-            f"{FAILED}Unable to parse statusCode. It should be an integer that is defined in the request template."
+        raise configuration_error(
+            "Unable to parse statusCode. It should be an integer that is defined in the request template."
         )
     return str(status)

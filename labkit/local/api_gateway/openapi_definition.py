@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any
 
-from labkit.local.api_gateway.gateway_responses import TYPES
+from labkit.local.api_gateway.gateway_error import TYPES
 from labkit.local.api_gateway.openapi_document import Document, import_failed, texts, values
 from labkit.local.api_gateway.openapi_security import Security
 from labkit.local.api_gateway.validation import InvalidModelError, compile_model

@@ -11,15 +11,8 @@ from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from typing import Any
 
+from labkit.local.api_gateway.headers import grouped, headers_of
 from labkit.local.api_gateway.method_request import MethodRequest
-
-# API Gateway takes these off a request before it hands it on.
-DROPPED = frozenset(
-    {
-        "connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate", "server", "te",
-        "trailer", "transfer-encoding", "upgrade", "www-authenticate",
-    }
-)  # fmt: skip
 
 
 def proxy_event(request: MethodRequest) -> dict[str, Any]:
@@ -51,32 +44,9 @@ def is_binary(media_types: str, configured: Iterable[str]) -> bool:
     return any(pattern == "*/*" or (first and fnmatchcase(first, pattern.lower())) for pattern in configured)
 
 
-def headers_of(request: MethodRequest) -> list[tuple[str, str]]:
-    """The client's headers, spelled as sent, and those that API Gateway adds."""
-    added = {
-        "X-Amzn-Trace-Id": request.trace_id,
-        "X-Forwarded-For": ", ".join(filter(None, [request.headers.get("x-forwarded-for"), request.http.source_ip])),
-        "X-Forwarded-Port": request.headers.get("host").rpartition(":")[2] or "80",
-        "X-Forwarded-Proto": request.headers.get("x-forwarded-proto", "http"),
-    }
-    if not added["X-Forwarded-Port"].isdecimal():
-        added["X-Forwarded-Port"] = "80"
-    replaced = DROPPED | {name.lower() for name in added}
-    kept = [(name, value) for name, value in request.headers.items if name.lower() not in replaced]
-    return [*kept, *added.items()]
-
-
 def _body(request: MethodRequest) -> tuple[str | None, bool]:
     if not request.http.body:
         return None, False
     if is_binary(request.content_type, request.api["binaryMediaTypes"]):
         return base64.b64encode(request.http.body).decode(), True
     return request.text, False
-
-
-def grouped(pairs: list[tuple[str, str]]) -> dict[str, list[str]]:
-    """Name → all its values, in order."""
-    grouped: dict[str, list[str]] = {}
-    for name, value in pairs:
-        grouped.setdefault(name, []).append(value)
-    return grouped

@@ -8,23 +8,13 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import re
 from typing import Any
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.api_gateway.gateway_responses import HEADER_NAME, GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_error import GatewayError, configuration_error, internal_server_error
+from labkit.local.api_gateway.headers import CONTROL, HEADER_NAME, returned
 
 MEMBERS = frozenset({"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"})
-
-# A function cannot set these: API Gateway sends them under the name x-amzn-Remapped-<name>.
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-known-issues.html
-REMAPPED = frozenset(
-    {
-        "authorization", "connection", "content-length", "content-md5", "date", "expect", "host", "max-forwards",
-        "proxy-authenticate", "server", "trailer", "transfer-encoding", "upgrade", "user-agent", "www-authenticate",
-    }
-)  # fmt: skip
-HEADER_VALUE = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f]*")
 
 
 def read_proxy_response(payload: bytes, *, decode_base64: bool) -> HttpResponse:
@@ -53,9 +43,7 @@ def read_proxy_response(payload: bytes, *, decode_base64: bool) -> HttpResponse:
 
 
 def _malformed(what: str) -> GatewayError:
-    return internal_server_error(
-        f"Execution failed due to configuration error: Malformed Lambda proxy response: {what}", status=502
-    )
+    return configuration_error(f"Malformed Lambda proxy response: {what}", status=502)
 
 
 def _status(value: Any) -> int:
@@ -110,15 +98,8 @@ def _headers(answer: dict[str, Any]) -> tuple[dict[str, str], list[tuple[str, st
             values.setdefault(name.lower(), []).append(_text(value, name))
     names.setdefault("content-type", "Content-Type")
     values.setdefault("content-type", ["application/json"])
-    headers: dict[str, str] = {}
-    more: list[tuple[str, str]] = []
-    for key, name in names.items():
-        sent_name = f"x-amzn-Remapped-{name}" if key in REMAPPED else name
-        for value in values[key]:
-            if not HEADER_NAME.fullmatch(name) or not HEADER_VALUE.fullmatch(value):
-                raise _malformed(f"the header {name!r} is not one that HTTP can carry")
-            if sent_name in headers:
-                more.append((sent_name, value))
-            else:
-                headers[sent_name] = value
-    return headers, more
+    merged = [(name, value) for key, name in names.items() for value in values[key]]
+    for name, value in merged:
+        if not HEADER_NAME.fullmatch(name) or CONTROL.search(value):
+            raise _malformed(f"the header {name!r} is not one that HTTP can carry")
+    return returned(merged)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import unquote
 
-from labkit.local.api_gateway.gateway_responses import missing_authentication_token
+from labkit.local.api_gateway.gateway_error import missing_authentication_token
 from labkit.local.api_gateway.method_request import MethodRequest
 
 METHODS_OF_ANY = frozenset({"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"})

@@ -11,7 +11,7 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID
 from labkit.local.api_gateway.errors import bad_request
-from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_error import GatewayError, access_denied, internal_server_error
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.policy import Decision, allows_principal
 
@@ -89,6 +89,4 @@ def denied(request: MethodRequest, caller: str = "anonymous", *, explicitly: boo
     """The error for a caller whom policies keep out."""
     resource = request.arn.replace(ACCOUNT_ID, "*" * 8 + ACCOUNT_ID[-4:])
     message = f"User: {caller} is not authorized to perform: {ACTION} on resource: {resource}"
-    return GatewayError(
-        "ACCESS_DENIED", message + (" with an explicit deny" if explicitly else ""), "AccessDeniedException"
-    )
+    return access_denied(message + (" with an explicit deny" if explicitly else ""))

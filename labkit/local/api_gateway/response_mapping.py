@@ -9,8 +9,8 @@ import re
 from typing import Any
 
 from labkit.local.api_call import HttpResponse
-from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error, set_header
-from labkit.local.api_gateway.lambda_integration import FAILED
+from labkit.local.api_gateway.gateway_error import GatewayError, configuration_error
+from labkit.local.api_gateway.headers import set_header
 from labkit.local.api_gateway.mapping_template import render, value_of
 from labkit.local.api_gateway.method_request import MethodRequest
 
@@ -39,9 +39,8 @@ def integration_response(integration: dict[str, Any], text: str) -> dict[str, An
     for response in responses:
         if not response.get("selectionPattern"):
             return dict(response)
-    raise internal_server_error(
-        f"{FAILED}No match for output mapping and no default output mapping configured. "
-        f"Endpoint Response Status Code: {text}"
+    raise configuration_error(
+        f"No match for output mapping and no default output mapping configured. Endpoint Response Status Code: {text}"
     )
 
 
@@ -55,8 +54,7 @@ def method_response(request: MethodRequest, response: dict[str, Any], answered: 
     """
     declared = (request.method.get("methodResponses") or {}).get(str(response["statusCode"]))
     if declared is None:
-        status_code = response["statusCode"]
-        raise internal_server_error(f"{FAILED}Output mapping refers to an invalid method response: {status_code}")
+        raise configuration_error(f"Output mapping refers to an invalid method response: {response['statusCode']}")
     body, content_type = _response_body(request, response.get("responseTemplates") or {}, answered)
     headers = {"Content-Type": content_type}
     for name, expression in (response.get("responseParameters") or {}).items():

@@ -18,11 +18,8 @@ from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
 from labkit.local.api_gateway import execution_log, resource_policy
 from labkit.local.api_gateway.authorizers import Authorizers
 from labkit.local.api_gateway.aws_integration import AwsIntegration
-from labkit.local.api_gateway.gateway_responses import (
-    GatewayError,
-    gateway_response,
-    internal_server_error,
-)
+from labkit.local.api_gateway.gateway_error import GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_responses import gateway_response
 from labkit.local.api_gateway.http_integration import answer_http_proxy
 from labkit.local.api_gateway.iam_authorization import CallerCan, IamAuthorization, Identify
 from labkit.local.api_gateway.lambda_integration import Invoke, LambdaIntegration
@@ -39,7 +36,6 @@ class ApiGateway:
     """Serve the deployed REST APIs.
 
     Args:
-        picture: ``await picture(api_id, region)``: an API as it is now, as plain data, or ``None``.
         live: ``await live(api_id)``: what acts without a deployment (``region``, ``stages``, ``usagePlans``,
             ``disableExecuteApiEndpoint``), or ``None`` for an API that does not exist.
         invoke: Invokes a function, see :class:`LambdaIntegration`; so do *permits*, *role_can* and *trusts*.
@@ -53,7 +49,6 @@ class ApiGateway:
     def __init__(
         self,
         *,
-        picture: Callable[[str, str], Awaitable[dict[str, Any] | None]],
         live: Callable[[str], Awaitable[dict[str, Any] | None]],
         invoke: Invoke,
         permits: Callable[..., bool],
@@ -67,10 +62,9 @@ class ApiGateway:
         now: Callable[[], float],
     ) -> None:
         self.usage_plans = UsagePlans(now=now)
-        self._picture = picture
         self._live = live
         self._lambda = LambdaIntegration(invoke=invoke, permits=permits, role_can=role_can, trusts=trusts)
-        self._aws = AwsIntegration(functions=self._lambda, send_to_queue=send_to_queue, may_use=self._lambda.may_use)
+        self._aws = AwsIntegration(functions=self._lambda, send_to_queue=send_to_queue)
         self._iam = IamAuthorization(identify=identify, caller_can=caller_can)
         self._authorizers = Authorizers(functions=self._lambda, now=now)
         self._put_log_events = put_log_events
@@ -89,15 +83,13 @@ class ApiGateway:
             "deployments": len(self._deployments),
         }
 
-    async def deployed(self, api_id: str, deployment_id: str, region: str) -> None:
-        """Take the picture of an API that a deployment serves; call it when CreateDeployment has succeeded."""
-        picture = await self._picture(api_id, region)
-        if picture is not None:
-            self._deployments[api_id, deployment_id] = picture
+    def deployed(self, api_id: str, deployment_id: str, picture: dict[str, Any]) -> None:
+        """Serve the API as it was when it was deployed: *picture*, as plain data."""
+        self._deployments[api_id, deployment_id] = picture
 
-    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
-        """Follow API calls: whatever changes API Gateway's set-up makes what was read of it stale."""
-        if call.service != "apigateway" or call.operation.startswith("Get"):
+    def observe(self, call: ApiCall, error: AwsError | None) -> None:
+        """Follow calls of the control plane: whatever changes the set-up makes what was read of it stale."""
+        if call.operation.startswith("Get"):
             return
         self._changes += 1
         self._live_views.clear()
@@ -133,7 +125,8 @@ class ApiGateway:
         api = self._deployments.get((api_id, stage.get("deploymentId") or "")) if stage else None
         if live is None or stage is None or api is None:
             self._emit("request", method=http.method, path=http.path, status=403, reason="no such API or stage")
-            return HttpResponse(403, b'{"message":"Forbidden"}', _FORBIDDEN_HEADERS.copy())
+            headers = {"Content-Type": "application/json", "x-amzn-ErrorType": "ForbiddenException"}
+            return HttpResponse(403, b'{"message":"Forbidden"}', headers)
         request = MethodRequest(
             http=http, api=api, api_id=api_id, region=live["region"], stage=stage, path=path, received=received
         )
@@ -181,15 +174,11 @@ class ApiGateway:
         integration = request.method.get("methodIntegration") or {}
         match integration.get("type"):
             case "AWS_PROXY":
-                response = await self._lambda.answer(request, integration)
-                response.headers["X-Amzn-Trace-Id"] = request.trace_id
-                return response
+                return await self._lambda.answer(request, integration)
             case "AWS":
                 return await self._aws.answer(request, integration)
             case "HTTP_PROXY":
-                response = await answer_http_proxy(request, integration)
-                response.headers["X-Amzn-Trace-Id"] = request.trace_id
-                return response
+                return await answer_http_proxy(request, integration)
             case "MOCK":
                 return answer_mock(request, integration)
             case None:
@@ -218,9 +207,8 @@ class ApiGateway:
         )
         if events := execution_log.events(request, response, self._now()):
             group = f"API-Gateway-Execution-Logs_{request.api_id}/{request.stage['stageName']}"
-            writing = asyncio.ensure_future(
-                self._put_log_events(request.region, group, execution_log.stream_name(request), events)
-            )
+            stream = execution_log.stream_name(request)
+            writing = asyncio.ensure_future(self._put_log_events(request.region, group, stream, events))
             self._writing_logs.add(writing)
             writing.add_done_callback(self._writing_logs.discard)
 
@@ -237,6 +225,3 @@ class ApiGateway:
         self._deployments = {(one["api"], one["deployment"]): one["picture"] for one in state["deployments"]}
         self.usage_plans.restore(state["used"])
         self._live_views.clear()
-
-
-_FORBIDDEN_HEADERS = {"Content-Type": "application/json", "x-amzn-ErrorType": "ForbiddenException"}

@@ -1,4 +1,4 @@
-"""What API Gateway refuses of deployments, stages, models, validators and gateway responses.
+"""What API Gateway refuses of deployments, stages and gateway responses.
 
 Each check raises AWS's error, or lets the call pass. *setup* is what moto keeps of the API.
 
@@ -11,9 +11,8 @@ import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.api_gateway.errors import bad_request, conflict, not_found
-from labkit.local.api_gateway.gateway_responses import TYPES
-from labkit.local.api_gateway.validation import InvalidModelError, compile_model
+from labkit.local.api_gateway.errors import bad_request, not_found
+from labkit.local.api_gateway.gateway_error import TYPES
 
 Params = dict[str, Any]
 Setup = dict[str, Any]
@@ -51,8 +50,7 @@ def deployable(params: Params, setup: Setup) -> None:
 
 def deletable_deployment(params: Params, setup: Setup) -> None:
     """Refuse to delete a deployment that a stage serves."""
-    if params["deploymentId"] not in setup["deployments"]:
-        raise not_found("Invalid Deployment identifier specified")
+    known_deployment(params, setup)
     if params["deploymentId"] in setup["stages"].values():
         raise bad_request("Active stages pointing to this deployment must be moved or deleted")
 
@@ -95,46 +93,6 @@ def asks_for_logs(params: Params) -> bool:
         or (operation["path"].endswith("/logging/loglevel") and operation.get("value") != "OFF")
         for operation in params.get("patchOperations") or []
     )
-
-
-def new_model(params: Params, setup: Setup) -> None:
-    """Refuse a second model of one name, and a schema that cannot validate anything."""
-    if not params["name"]:
-        raise bad_request("Model name must be non-empty")
-    if params.get("schema") == "":
-        raise bad_request("Model schema must have at least 1 property or array items defined")
-    if params["name"] in setup["models"]:
-        raise conflict("Model name already exists for this REST API")
-    try:
-        compile_model(params["name"], {**setup["models"], params["name"]: params.get("schema") or "{}"})
-    except InvalidModelError as error:
-        raise bad_request(
-            "Invalid model specified: Validation Result: warnings : [], errors : "
-            f"[Invalid model schema specified. {error}]"
-        ) from error
-
-
-def known_model(params: Params, setup: Setup) -> None:
-    """Refuse a model that the API does not have."""
-    if params["modelName"] not in setup["models"]:
-        raise not_found(f"Invalid model name specified: {params['modelName']}")
-
-
-def unused_model(params: Params, setup: Setup) -> None:
-    """Refuse to delete a model that a method uses."""
-    for one in setup["resources"]:
-        for verb, found in one["resourceMethods"].items():
-            if params["modelName"] in (found.get("requestModels") or {}).values():
-                raise conflict(
-                    f"Cannot delete model '{params['modelName']}', "
-                    f"is referenced in method request: {one['path']}/{verb}"
-                )
-
-
-def known_validator(params: Params, setup: Setup) -> None:
-    """Refuse a validator id that the API does not have."""
-    if params["requestValidatorId"] not in setup["requestValidators"]:
-        raise not_found("Invalid Request Validator identifier specified")
 
 
 def gateway_response_type(params: Params, setup: Setup) -> None:

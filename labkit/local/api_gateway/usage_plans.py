@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from labkit.local.api_gateway.gateway_responses import GatewayError
+from labkit.local.api_gateway.gateway_error import GatewayError
 from labkit.local.api_gateway.method_request import MethodRequest
 
 
@@ -90,14 +90,11 @@ class UsagePlans:
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[1] != plan_id}
 
     def _throttle_stage(self, request: MethodRequest) -> None:
-        """Apply the stage's throttle of this method, or its ``*/*``; each method has a bucket of its own."""
-        settings = request.stage.get("methodSettings") or {}
-        path, verb = request.resource["path"], request.method["httpMethod"]
-        for name in (f"{path.replace('/', '~1')}/{verb}", f"{path.removeprefix('/')}/{verb}", "*/*"):
-            if chosen := settings.get(name):
-                limits = {"rateLimit": chosen["throttlingRateLimit"], "burstLimit": chosen["throttlingBurstLimit"]}
-                self._throttle(("stage", request.api_id, request.stage["stageName"], path, verb), limits)
-                return
+        """Apply the stage's throttle; each method has a bucket of its own."""
+        if settings := request.settings:
+            limits = {"rateLimit": settings["throttlingRateLimit"], "burstLimit": settings["throttlingBurstLimit"]}
+            path, verb = request.resource["path"], request.method["httpMethod"]
+            self._throttle(("stage", request.api_id, request.stage["stageName"], path, verb), limits)
 
     def _throttle(self, name: tuple[str, ...], limits: dict[str, Any] | None) -> None:
         if not limits:

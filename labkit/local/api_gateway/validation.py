@@ -12,7 +12,7 @@ from typing import Any
 
 import fastjsonschema
 
-from labkit.local.api_gateway.gateway_responses import GatewayError, internal_server_error
+from labkit.local.api_gateway.gateway_error import GatewayError, configuration_error
 from labkit.local.api_gateway.method_request import MethodRequest
 
 DRAFT_04 = "http://json-schema.org/draft-04/schema#"
@@ -86,7 +86,7 @@ class Models:
             try:
                 self._checks[key] = compile_model(name, request.api["models"])
             except InvalidModelError as error:
-                raise internal_server_error(f"Execution failed due to configuration error: {error}") from error
+                raise configuration_error(str(error)) from error
         return self._checks[key]
 
 

@@ -15,6 +15,10 @@ Params = dict[str, Any]
 Setup = dict[str, Any]
 
 LONGEST_TTL = 3600
+PATCHABLE = {
+    "authorizerCredentials", "authorizerResultTtlInSeconds", "authorizerUri", "authType", "identitySource",
+    "identityValidationExpression", "name",
+}  # fmt: skip
 
 
 def new_authorizer(params: Params, setup: Setup) -> None:
@@ -24,10 +28,10 @@ def new_authorizer(params: Params, setup: Setup) -> None:
             f"Authorizer name must be unique. Authorizer {params['name']} already exists in this RestApi."
         )
     ttl = params.get("authorizerResultTtlInSeconds")
-    check(params["type"], params.get("authorizerUri"), params.get("identitySource"), ttl)
+    usable(params["type"], params.get("authorizerUri"), params.get("identitySource"), ttl)
 
 
-def check(kind: str, uri: str | None, identity_source: str | None, ttl: int | None) -> None:
+def usable(kind: str, uri: str | None, identity_source: str | None, ttl: int | None) -> None:
     """Refuse an authorizer that could not be asked."""
     if kind == "COGNITO_USER_POOLS":
         raise AwsError("NotImplemented", "The local cloud has no Cognito, so no authorizers of user pools.", 501)
@@ -74,10 +78,4 @@ def authorizer_patch(params: Params, setup: Setup) -> None:
     if ttl is not None and not str(ttl).isdecimal():
         raise bad_request(f"Invalid value {ttl!r} for /authorizerResultTtlInSeconds")
     seconds = None if ttl is None else int(ttl)
-    check(known["type"], changed.get("authorizerUri"), changed.get("identitySource"), seconds)
-
-
-PATCHABLE = {
-    "authorizerCredentials", "authorizerResultTtlInSeconds", "authorizerUri", "authType", "identitySource",
-    "identityValidationExpression", "name",
-}  # fmt: skip
+    usable(known["type"], changed.get("authorizerUri"), changed.get("identitySource"), seconds)

@@ -10,14 +10,14 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
-from labkit.local.api_gateway.authorizer_checks import check
+from labkit.local.api_gateway.authorizer_checks import usable
+from labkit.local.api_gateway.control_plane_checks import ENDPOINT_TYPES
 from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.method_checks import supported_authorization, supported_integration
 from labkit.local.api_gateway.openapi_definition import read_definition
 from labkit.local.api_gateway.openapi_document import Document, import_failed, read_document
 from labkit.local.api_gateway.resource_policy import read_policy
 
-ENDPOINT_TYPES = ("EDGE", "REGIONAL", "PRIVATE")
 MODES = ("merge", "overwrite")
 
 Create = Callable[[str, dict[str, Any], list[str]], Awaitable[dict[str, Any]]]
@@ -74,7 +74,7 @@ def _read(body: bytes | str, base_path: str) -> tuple[dict[str, Any], list[str]]
         read_policy(definition["policy"])
     for name, one in definition["authorizers"].items():
         try:
-            check(one["type"], one["authorizerUri"], one["identitySource"], one["authorizerResultTtlInSeconds"])
+            usable(one["type"], one["authorizerUri"], one["identitySource"], one["authorizerResultTtlInSeconds"])
         except AwsError as error:
             if error.status == 501:
                 raise

@@ -17,6 +17,7 @@ from labkit.local.api_gateway.lambda_integration import FUNCTION_URI
 Params = dict[str, Any]
 Setup = dict[str, Any]
 
+AUTHORIZATION_TYPES = ("NONE", "AWS_IAM", "CUSTOM")
 INTEGRATION_TYPES = ("HTTP", "MOCK", "AWS_PROXY", "HTTP_PROXY", "AWS")
 PATH_PART = re.compile(r"[\w.:~%@$*+!,;=&'()-]+|\{[\w.:-]+\+?\}", re.ASCII)
 ARN_WITH_PATH = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+:[\w.-]+:(path|action)/")
@@ -90,9 +91,6 @@ def new_method(params: Params, setup: Setup) -> None:
     _request_parameters(params.get("requestParameters") or {})
     _known_validator(params.get("requestValidatorId"), setup)
     _known_models((params.get("requestModels") or {}).values(), setup)
-
-
-AUTHORIZATION_TYPES = ("NONE", "AWS_IAM", "CUSTOM")
 
 
 def supported_authorization(kind: str | None) -> None:

@@ -5,25 +5,21 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
 from typing import Any
 
 from labkit.local.api_gateway.gateway_error import TYPES
-from labkit.local.api_gateway.openapi_document import Document, import_failed, texts, values
+from labkit.local.api_gateway.method_checks import INTEGRATION_TYPES
+from labkit.local.api_gateway.openapi_document import EXTENSION, Document, import_failed, mapping, text, texts, values
+from labkit.local.api_gateway.openapi_models import Models
 from labkit.local.api_gateway.openapi_security import Security
-from labkit.local.api_gateway.validation import InvalidModelError, compile_model
 
-EXTENSION = "x-amazon-apigateway-"
 ANY_METHOD = f"{EXTENSION}any-method"
 VERBS = {name: name.upper() for name in ("get", "put", "post", "delete", "patch", "options", "head")} | {
     ANY_METHOD: "ANY"
 }
 PLACES = {"query": "querystring", "header": "header", "path": "path"}
-INTEGRATION_TYPES = ("AWS", "AWS_PROXY", "HTTP", "HTTP_PROXY", "MOCK")
-MODEL_URL = "https://apigateway.amazonaws.com/restapis/{api_id}/models/"
-API_ID = "{api_id}"  # stands in references between models until the API has an id
 
 
 def read_definition(document: Document, base_path: str) -> dict[str, Any]:
@@ -45,9 +41,9 @@ def read_definition(document: Document, base_path: str) -> dict[str, Any]:
     size = content.get(f"{EXTENSION}minimum-compression-size")
     definition = {
         "name": str(info["title"]),
-        "description": _text(info.get("description")),
-        "version": _text(info.get("version")),
-        "apiKeySource": _text(content.get(f"{EXTENSION}api-key-source")),
+        "description": text(info.get("description")),
+        "version": text(info.get("version")),
+        "apiKeySource": text(content.get(f"{EXTENSION}api-key-source")),
         "binaryMediaTypes": texts(content.get(f"{EXTENSION}binary-media-types"), "binary-media-types"),
         "minimumCompressionSize": size if isinstance(size, int) else None,
         "policy": None if policy is None else policy if isinstance(policy, str) else json.dumps(policy),
@@ -72,9 +68,9 @@ def _gateway_responses(document: Document) -> dict[str, dict[str, Any]]:
             raise import_failed(f"Unable to put gateway response '{kind}': Invalid response type")
         response = document.resolved(value, kind)
         responses[kind] = {
-            "statusCode": _text(response.get("statusCode")),
-            "responseParameters": _mapping(document.member(response, "responseParameters")),
-            "responseTemplates": _mapping(document.member(response, "responseTemplates")),
+            "statusCode": text(response.get("statusCode")),
+            "responseParameters": mapping(document.member(response, "responseParameters")),
+            "responseTemplates": mapping(document.member(response, "responseTemplates")),
         }
     return responses
 
@@ -85,10 +81,8 @@ class _Reader:
     def __init__(self, document: Document) -> None:
         self._document = document
         self.security = Security(document)
-        self.models: dict[str, dict[str, Any]] = {}
-        for name, schema in document.schemas.items():
-            self._add_model(name, schema)
-        self._check_models()
+        self._models = Models(document)
+        self.models = self._models.models
         validators = document.member(document.content, f"{EXTENSION}request-validators")
         self.validators = {name: document.resolved(one, name) for name, one in validators.items()}
 
@@ -114,25 +108,22 @@ class _Reader:
     def _method(self, path: str, verb: str, operation: dict[str, Any], shared: Any) -> dict[str, Any]:
         where = f"'{verb}' for resource at path '{path}'"
         parameters, body = self._parameters(path, operation, shared)
-        validator = operation.get(f"{EXTENSION}request-validator", self._default_validator)
+        default = self._document.content.get(f"{EXTENSION}request-validator")
+        validator = operation.get(f"{EXTENSION}request-validator", default)
         if validator is not None and str(validator) not in self.validators:
             raise import_failed(f"Unable to put method {where}: Invalid request validator '{validator}'")
         integration = operation.get(f"{EXTENSION}integration")
         return {
             "path": path,
             "httpMethod": verb,
-            "operationName": _text(operation.get("operationId")),
+            "operationName": text(operation.get("operationId")),
             "requestParameters": parameters,
             "requestModels": body,
-            "requestValidator": _text(validator),
+            "requestValidator": text(validator),
             "methodResponses": self._responses(operation),
             "integration": None if integration is None else self._integration(integration, where),
             **self.security.of(operation, where),
         }
-
-    @property
-    def _default_validator(self) -> Any:
-        return self._document.content.get(f"{EXTENSION}request-validator")
 
     def _parameters(self, path: str, operation: dict[str, Any], shared: Any) -> tuple[dict[str, bool], dict[str, str]]:
         """Return the method's request parameters, those of the path always among them, and its request models."""
@@ -145,7 +136,7 @@ class _Reader:
                 parameters[f"method.request.{PLACES[place]}.{name}"] = one.get("required") is True or place == "path"
             elif place == "body":
                 types = texts(operation.get("consumes", self._document.content.get("consumes")), "consumes")
-                model = self._model_of(one.get("schema"))
+                model = self._models.of(one.get("schema"))
                 models |= dict.fromkeys(types or ["application/json"], model) if model else {}
             else:
                 self._document.warnings.append(f"The parameter '{name}' in '{place}' is not supported and was left out")
@@ -155,7 +146,7 @@ class _Reader:
         """Content type → model, as OpenAPI 3 writes them under ``content``."""
         models = {}
         for content_type, media in self._document.member(holder, "content").items():
-            if model := self._model_of(self._document.resolved(media, content_type).get("schema")):
+            if model := self._models.of(self._document.resolved(media, content_type).get("schema")):
                 models[content_type] = model
         return models
 
@@ -167,7 +158,7 @@ class _Reader:
                 continue
             response = self._document.resolved(value, status)
             models = self._content_models(response)
-            if model := self._model_of(response.get("schema")):
+            if model := self._models.of(response.get("schema")):
                 types = texts(operation.get("produces", self._document.content.get("produces")), "produces")
                 models = dict.fromkeys(types or ["application/json"], model)
             headers = self._document.member(response, "headers")
@@ -194,16 +185,16 @@ class _Reader:
             raise import_failed(f"Unable to put integration on {where}: Timeout should be between 50 ms and 29000 ms")
         return {
             "type": kind,
-            "uri": _text(written.get("uri")),
-            "httpMethod": _text(written.get("httpMethod")),
-            "credentials": _text(written.get("credentials")),
+            "uri": text(written.get("uri")),
+            "httpMethod": text(written.get("httpMethod")),
+            "credentials": text(written.get("credentials")),
             "passthroughBehavior": str(written.get("passthroughBehavior") or "WHEN_NO_MATCH").upper(),
-            "contentHandling": _text(written.get("contentHandling")),
+            "contentHandling": text(written.get("contentHandling")),
             "timeoutInMillis": timeout or 29_000,
-            "connectionType": _text(written.get("connectionType")) or ("INTERNET" if "HTTP" in kind else None),
-            "requestParameters": _mapping(self._document.member(written, "requestParameters")) or None,
-            "requestTemplates": _mapping(self._document.member(written, "requestTemplates")) or None,
-            "cacheNamespace": _text(written.get("cacheNamespace")),
+            "connectionType": text(written.get("connectionType")) or ("INTERNET" if "HTTP" in kind else None),
+            "requestParameters": mapping(self._document.member(written, "requestParameters")) or None,
+            "requestTemplates": mapping(self._document.member(written, "requestTemplates")) or None,
+            "cacheNamespace": text(written.get("cacheNamespace")),
             "cacheKeyParameters": texts(written.get("cacheKeyParameters"), "cacheKeyParameters"),
             "integrationResponses": [self._integration_response(*one) for one in responses.items()],
         }
@@ -213,56 +204,7 @@ class _Reader:
         return {
             "statusCode": str(response.get("statusCode", 200)),
             "selectionPattern": None if pattern == "default" else pattern,
-            "responseParameters": _mapping(self._document.member(response, "responseParameters")) or None,
-            "responseTemplates": _mapping(self._document.member(response, "responseTemplates")),
-            "contentHandling": _text(response.get("contentHandling")),
+            "responseParameters": mapping(self._document.member(response, "responseParameters")) or None,
+            "responseTemplates": mapping(self._document.member(response, "responseTemplates")),
+            "contentHandling": text(response.get("contentHandling")),
         }
-
-    def _model_of(self, schema: Any) -> str | None:
-        """Return the name of a schema's model; one without a name gets one."""
-        if schema is None:
-            return None
-        reference = schema.get("$ref") if isinstance(schema, dict) else ""
-        name = str(reference or "").rpartition("/")[2]
-        if name in self.models:
-            return name
-        text = json.dumps(self._document.resolved(schema, "schema"), sort_keys=True)
-        name = f"MODEL{hashlib.sha256(text.encode()).hexdigest()[:6]}"
-        if name not in self.models:
-            self._add_model(name, json.loads(text))
-            self._check_models(name)
-        return name
-
-    def _add_model(self, name: str, schema: Any) -> None:
-        if not re.fullmatch(r"[A-Za-z0-9]+", name):
-            raise import_failed(f"Unable to create model for '{name}': Model name must be alphanumeric: {name}")
-        if not isinstance(schema, dict):
-            raise import_failed(f"Unable to create model for '{name}': the schema must be an object")
-        description = _text(schema.get("description"))
-        self.models[name] = {"schema": json.dumps(_between_models(schema)), "description": description}
-
-    def _check_models(self, *names: str) -> None:
-        schemas = {name: model["schema"].replace(API_ID, "api") for name, model in self.models.items()}
-        for name in names or schemas:
-            try:
-                compile_model(name, schemas)
-            except InvalidModelError as error:
-                raise import_failed(f"Unable to create model for '{name}': {error}") from None
-
-
-def _between_models(value: Any) -> Any:
-    """Write references between the schemas of a document as references between the models of an API."""
-    if isinstance(value, list):
-        return [_between_models(one) for one in value]
-    if not isinstance(value, dict):
-        return value
-    found = re.fullmatch(r"#/(?:definitions|components/schemas)/(\w+)", str(value.get("$ref", "")))
-    return {"$ref": MODEL_URL + found[1]} if found else {key: _between_models(one) for key, one in value.items()}
-
-
-def _text(value: Any) -> str | None:
-    return None if value is None else str(value)
-
-
-def _mapping(value: dict[str, Any]) -> dict[str, str]:
-    return {key: one if isinstance(one, str) else json.dumps(one) for key, one in value.items() if one is not None}

@@ -14,6 +14,7 @@ import yaml
 from labkit.local.api_call import AwsError
 from labkit.local.api_gateway.errors import bad_request
 
+EXTENSION = "x-amazon-apigateway-"
 LARGEST_DOCUMENT = 6 * 1024 * 1024
 MOST_VALUES = 500_000  # of a document with its YAML aliases written out
 DEEPEST = 100
@@ -29,8 +30,8 @@ def read_document(body: bytes) -> dict[str, Any]:
     if len(body) > LARGEST_DOCUMENT:
         raise bad_request("The OpenAPI document is larger than 6 MB.")
     try:
-        text = body.decode("utf-8-sig")
-        content = json.loads(text) if text.lstrip().startswith("{") else yaml.safe_load(text)
+        written = body.decode("utf-8-sig")
+        content = json.loads(written) if written.lstrip().startswith("{") else yaml.safe_load(written)
         content = _plain(content, DEEPEST)
     except (ValueError, RecursionError, yaml.YAMLError):
         raise bad_request("Invalid OpenAPI input.") from None
@@ -73,6 +74,16 @@ def values(value: Any, name: str) -> list[Any]:
 def texts(value: Any, name: str) -> list[str]:
     """Return a list of texts."""
     return [str(one) for one in values(value, name)]
+
+
+def text(value: Any) -> str | None:
+    """Return a value as text, and ``None`` for nothing."""
+    return None if value is None else str(value)
+
+
+def mapping(value: dict[str, Any]) -> dict[str, str]:
+    """Return an object's values as text, and as JSON what is none."""
+    return {key: one if isinstance(one, str) else json.dumps(one) for key, one in value.items() if one is not None}
 
 
 class Document:

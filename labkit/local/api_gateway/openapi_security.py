@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from labkit.local.api_gateway.openapi_document import Document, import_failed, texts
+from labkit.local.api_gateway.openapi_document import EXTENSION, Document, import_failed, text, texts
 
-EXTENSION = "x-amazon-apigateway-"
-TYPES = {"token": "TOKEN", "request": "REQUEST", "cognito_user_pools": "COGNITO_USER_POOLS"}
+AUTHORIZER_TYPES = ("TOKEN", "REQUEST", "COGNITO_USER_POOLS")
 
 
 class Security:
@@ -49,8 +48,8 @@ class Security:
 
     def _authorizer(self, name: str, scheme: dict[str, Any]) -> dict[str, Any]:
         written = self._document.member(scheme, f"{EXTENSION}authorizer")
-        kind = TYPES.get(str(written.get("type", "")).lower())
-        if kind is None:
+        kind = str(written.get("type", "")).upper()
+        if kind not in AUTHORIZER_TYPES:
             raise import_failed(f"Unable to create authorizer '{name}': Invalid type '{written.get('type')}'")
         ttl = written.get("authorizerResultTtlInSeconds")
         source = written.get("identitySource")
@@ -60,8 +59,8 @@ class Security:
         return {
             "type": kind,
             "authType": str(scheme.get(f"{EXTENSION}authtype") or "custom"),
-            "identitySource": None if source is None else str(source),
+            "identitySource": text(source),
             "authorizerResultTtlInSeconds": ttl if isinstance(ttl, int) else None,
             "providerARNs": texts(written.get("providerARNs"), "providerARNs"),
-            **{key: None if written.get(key) is None else str(written[key]) for key in members},
+            **{key: text(written.get(key)) for key in members},
         }

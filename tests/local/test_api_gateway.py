@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import copy
 import json
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from labkit.local.api_call import ApiCall, AwsError, Caller, Headers, HttpRequest, HttpResponse
+from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.gateway_error import GatewayError
 from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.proxy_response import read_proxy_response
@@ -551,3 +554,31 @@ def test_a_deleted_api_takes_its_deployments_along():
     gateway.observe(changed("DeleteRestApi", restApiId="a1"), None)
 
     assert (refused, send(gateway).status, gateway.snapshot()["deployments"]) == (200, 403, [])
+
+
+def test_of_two_callers_one_makes_a_resource():
+    """The second is checked when the first is done, however long moto is busy between a check and its call."""
+    root = {"id": "root", "parentId": None, "pathPart": "", "path": "/", "resourceMethods": {}}
+    setup: dict[str, Any] = {"resources": [root]}
+
+    async def setup_of(api_id: str, region: str) -> dict[str, Any]:
+        await asyncio.sleep(0)
+        return copy.deepcopy(setup)
+
+    async def forward(made: ApiCall) -> HttpResponse:
+        await asyncio.sleep(0)
+        setup["resources"].append({**root, "id": "made", "parentId": "root", "pathPart": made.params["pathPart"]})
+        return HttpResponse(201, b"{}")
+
+    async def two_callers() -> list[Any]:
+        control_plane: Any = ControlPlane(
+            reads=SimpleNamespace(setup=setup_of), changes=SimpleNamespace(import_api=None, put_api=None),
+            deployed=None, usage=None, test_invoke_method=None, serialise=None, may_write_logs=None, now=None,
+        )  # fmt: skip
+        asked = changed("CreateResource", restApiId="a1", parentId="root", pathPart="pets")
+        correct = control_plane.corrections["CreateResource"]
+        return await asyncio.gather(correct(asked, forward), correct(asked, forward), return_exceptions=True)
+
+    made, refused = asyncio.run(two_callers())
+
+    assert (made.status, refused.code) == (201, "ConflictException")

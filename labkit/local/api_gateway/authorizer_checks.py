@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.api_gateway.errors import bad_request, conflict, not_found
+from labkit.local.api_gateway.errors import bad_request, conflict, known
 from labkit.local.api_gateway.lambda_integration import FUNCTION_URI
 
 Params = dict[str, Any]
@@ -19,6 +19,8 @@ PATCHABLE = {
     "authorizerCredentials", "authorizerResultTtlInSeconds", "authorizerUri", "authType", "identitySource",
     "identityValidationExpression", "name",
 }  # fmt: skip
+
+known_authorizer = known("authorizerId", "authorizers", "Invalid Authorizer identifier specified")
 
 
 def new_authorizer(params: Params, setup: Setup) -> None:
@@ -52,12 +54,6 @@ def usable(kind: str, uri: str | None, identity_source: str | None, ttl: int | N
         raise bad_request(f"Invalid identity source {wrong[0]}: it begins with one of {', '.join(beginnings)}")
 
 
-def authorizer_exists(params: Params, setup: Setup) -> None:
-    """Refuse an authorizer that the API does not have."""
-    if params["authorizerId"] not in setup["authorizers"]:
-        raise not_found("Invalid Authorizer identifier specified")
-
-
 def unused_authorizer(params: Params, setup: Setup) -> None:
     """Refuse to delete an authorizer that a method asks."""
     for one in setup["resources"]:
@@ -69,13 +65,13 @@ def unused_authorizer(params: Params, setup: Setup) -> None:
 
 def authorizer_patch(params: Params, setup: Setup) -> None:
     """Refuse a change after which the authorizer could not be asked."""
-    known = setup["authorizers"][params["authorizerId"]]
+    before = setup["authorizers"][params["authorizerId"]]
     patched = {one["path"].removeprefix("/"): one.get("value") for one in params.get("patchOperations") or []}
     if unknown := sorted(patched.keys() - PATCHABLE):
         raise bad_request(f"Invalid patch path /{unknown[0]}")
-    changed = {**known, **patched}
+    changed = {**before, **patched}
     ttl = changed.get("authorizerResultTtlInSeconds")
     if ttl is not None and not str(ttl).isdecimal():
         raise bad_request(f"Invalid value {ttl!r} for /authorizerResultTtlInSeconds")
     seconds = None if ttl is None else int(ttl)
-    usable(known["type"], changed.get("authorizerUri"), changed.get("identitySource"), seconds)
+    usable(before["type"], changed.get("authorizerUri"), changed.get("identitySource"), seconds)

@@ -8,6 +8,7 @@ https://docs.aws.amazon.com/apigateway/latest/api/API_Operations.html
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
@@ -64,29 +65,36 @@ class ControlPlane:
         self._serialise = serialise
         self._may_write_logs = may_write_logs
         self._now = now
+        self._test_invoke_method = test_invoke_method
+        self._one_at_a_time = asyncio.Lock()
         imports = Imports(create=changes.import_api, change=changes.put_api)
         self._answers: Mapping[str, Answer] = {
             "DeleteDeployment": self._delete_deployment,
             "DeleteResource": self._delete_resource,
-            "FlushStageAuthorizersCache": self._flush_authorizers,
+            "FlushStageAuthorizersCache": _nothing,  # who asks authorizers hears of every call, of this one too
             "GetGatewayResponse": self._get_gateway_response,
             "GetGatewayResponses": self._get_gateway_responses,
             "GetUsage": self._get_usage,
             "ImportRestApi": imports.import_rest_api,
             "PutRestApi": imports.put_rest_api,
-            "TestInvokeMethod": test_invoke_method,
-            "UpdateIntegration": lambda call: self._changes.patch_integration(call.params, call.region),
-            "UpdateMethod": lambda call: self._changes.patch_method(call.params, call.region),
-            "UpdateRestApi": self._update_rest_api,
+            "UpdateIntegration": lambda call: changes.patch_integration(call.params, call.region),
+            "UpdateMethod": lambda call: changes.patch_method(call.params, call.region),
+            "UpdateRestApi": lambda call: changes.patch_rest_api(
+                call.params["restApiId"], call.region, call.params.get("patchOperations") or []
+            ),
             "UpdateUsagePlan": self._update_usage_plan,
             **Tags(changes).operations,
         }
         self._afterwards: Mapping[str, Afterwards] = {
             "CreateAuthorizer": self._complete_authorizer,
-            "CreateRestApi": self._complete_rest_api,
-            "DeleteApiKey": self._forget_key,
-            "DeleteRestApi": self._detach_stages,
-            "DeleteStage": self._detach_stages,
+            "CreateRestApi": lambda call, api: changes.complete_rest_api(
+                api["id"], call.region, call.params.get("binaryMediaTypes") or []
+            ),
+            "DeleteApiKey": lambda call, _: changes.forget_key(call.region, call.params["apiKey"]),
+            "DeleteRestApi": lambda call, _: changes.detach_stages(call.region, call.params["restApiId"], None),
+            "DeleteStage": lambda call, _: changes.detach_stages(
+                call.region, call.params["restApiId"], call.params["stageName"]
+            ),
         }
 
     @property
@@ -94,7 +102,22 @@ class ControlPlane:
         """Operation → what stands before moto for it."""
         names = {*checks.OF_AN_API, *checks.OF_KEYS_AND_PLANS, *checks.ALONE, *self._answers, *self._afterwards, *FORMS}
         own = {"CreateDeployment": self._create_deployment, "UpdateAccount": self._update_account}
-        return {**dict.fromkeys(names, self._correct), **own}
+        corrections = {**dict.fromkeys(names, self._correct), **own}
+        alone = {name: self._alone(correct) for name, correct in corrections.items()}
+        return {**alone, "TestInvokeMethod": self._try_out}
+
+    def _alone(self, correct: Correction) -> Correction:
+        """Let nothing change between a check and what it lets pass."""
+
+        async def correct_alone(call: ApiCall, forward: Forward) -> HttpResponse:
+            async with self._one_at_a_time:
+                return await correct(call, forward)
+
+        return correct_alone
+
+    async def _try_out(self, call: ApiCall, _: Forward) -> HttpResponse:
+        """Try a method out beside everything else: its function may take its time, and may call API Gateway."""
+        return self._serialise(call, await self._test_invoke_method(call))
 
     async def _correct(self, call: ApiCall, forward: Forward) -> HttpResponse:
         await self._check(call)
@@ -176,10 +199,6 @@ class ControlPlane:
         await self._changes.delete_resources(api_id, call.region, doomed)
         return {}
 
-    async def _flush_authorizers(self, _: ApiCall) -> dict[str, Any]:
-        """Nothing to do here: who asks authorizers hears of every call, of this one too."""
-        return {}
-
     async def _complete_authorizer(self, call: ApiCall, authorizer: dict[str, Any]) -> dict[str, Any] | None:
         expression = call.params.get("identityValidationExpression")
         if expression is None:
@@ -188,22 +207,6 @@ class ControlPlane:
             call.params["restApiId"], call.region, authorizer["id"], expression
         )
         return {**authorizer, "identityValidationExpression": expression}
-
-    async def _complete_rest_api(self, call: ApiCall, api: dict[str, Any]) -> dict[str, Any] | None:
-        types = call.params.get("binaryMediaTypes") or []
-        completed: dict[str, Any] = await self._changes.complete_rest_api(api["id"], call.region, types)
-        return completed
-
-    async def _update_rest_api(self, call: ApiCall) -> dict[str, Any]:
-        operations = call.params.get("patchOperations") or []
-        api: dict[str, Any] = await self._changes.patch_rest_api(call.params["restApiId"], call.region, operations)
-        return api
-
-    async def _detach_stages(self, call: ApiCall, _: dict[str, Any]) -> None:
-        await self._changes.detach_stages(call.region, call.params["restApiId"], call.params.get("stageName"))
-
-    async def _forget_key(self, call: ApiCall, _: dict[str, Any]) -> None:
-        await self._changes.forget_key(call.region, call.params["apiKey"])
 
     async def _get_gateway_responses(self, call: ApiCall) -> dict[str, Any]:
         """All types: the API's own responses, and API Gateway's defaults for the others."""
@@ -241,6 +244,10 @@ class ControlPlane:
             "endDate": call.params["endDate"],
             "items": {key_id: self._usage(plan, key_id, start, last) for key_id in keys},
         }
+
+
+async def _nothing(_: ApiCall) -> dict[str, Any]:
+    return {}
 
 
 def _day(text: str, name: str) -> date:

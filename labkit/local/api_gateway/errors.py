@@ -5,6 +5,9 @@ https://docs.aws.amazon.com/apigateway/latest/api/CommonErrors.html
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from labkit.local.api_call import AwsError
 
 
@@ -21,3 +24,13 @@ def conflict(message: str) -> AwsError:
 def not_found(message: str) -> AwsError:
     """The call names what does not exist."""
     return AwsError("NotFoundException", message, 404)
+
+
+def known(parameter: str, kept: str, message: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:
+    """Return the check of a call that names by *parameter* what *setup* must keep under *kept*; ``{}`` is its value."""
+
+    def check(params: dict[str, Any], setup: dict[str, Any]) -> None:
+        if params[parameter] not in setup[kept]:
+            raise not_found(message.format(params[parameter]))
+
+    return check

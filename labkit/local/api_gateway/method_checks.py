@@ -32,7 +32,7 @@ def resource(params: Params, setup: Setup) -> dict[str, Any]:
     raise not_found("Invalid Resource identifier specified")
 
 
-def resource_exists(params: Params, setup: Setup) -> None:
+def known_resource(params: Params, setup: Setup) -> None:
     """Refuse a resource id that the API does not have."""
     resource(params, setup)
 
@@ -45,7 +45,7 @@ def method(params: Params, setup: Setup) -> dict[str, Any]:
     return dict(found)
 
 
-def method_exists(params: Params, setup: Setup) -> None:
+def known_method(params: Params, setup: Setup) -> None:
     """Refuse a method that the resource does not have."""
     method(params, setup)
 
@@ -186,7 +186,7 @@ def integration(params: Params, setup: Setup) -> None:
         raise bad_request("Timeout should be between 50 ms and 29000 ms")
 
 
-def integration_exists(params: Params, setup: Setup) -> None:
+def known_integration(params: Params, setup: Setup) -> None:
     """Refuse what needs an integration where there is none."""
     if not method(params, setup).get("methodIntegration"):
         raise not_found("Invalid Integration identifier specified")

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from labkit.local.api_gateway.errors import bad_request, conflict, not_found
+from labkit.local.api_gateway.errors import bad_request, conflict, known
 from labkit.local.api_gateway.validation import InvalidModelError, compile_model
 
 Params = dict[str, Any]
 Setup = dict[str, Any]
+
+known_model = known("modelName", "models", "Invalid model name specified: {}")
+known_validator = known("requestValidatorId", "requestValidators", "Invalid Request Validator identifier specified")
 
 
 def new_model(params: Params, setup: Setup) -> None:
@@ -31,12 +34,6 @@ def new_model(params: Params, setup: Setup) -> None:
         ) from error
 
 
-def known_model(params: Params, setup: Setup) -> None:
-    """Refuse a model that the API does not have."""
-    if params["modelName"] not in setup["models"]:
-        raise not_found(f"Invalid model name specified: {params['modelName']}")
-
-
 def unused_model(params: Params, setup: Setup) -> None:
     """Refuse to delete a model that a method uses."""
     for one in setup["resources"]:
@@ -46,9 +43,3 @@ def unused_model(params: Params, setup: Setup) -> None:
                     f"Cannot delete model '{params['modelName']}', "
                     f"is referenced in method request: {one['path']}/{verb}"
                 )
-
-
-def known_validator(params: Params, setup: Setup) -> None:
-    """Refuse a validator id that the API does not have."""
-    if params["requestValidatorId"] not in setup["requestValidators"]:
-        raise not_found("Invalid Request Validator identifier specified")

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.api_gateway.errors import bad_request, not_found
+from labkit.local.api_gateway.errors import bad_request, known
 from labkit.local.api_gateway.gateway_error import TYPES
 
 Params = dict[str, Any]
@@ -38,6 +38,10 @@ STAGE_PATH = re.compile(
     r"|/accessLogSettings(/destinationArn|/format)?|/variables/[^/]+|/.+/[A-Z*]+/(" + "|".join(METHOD_SETTINGS) + ")"
 )
 
+known_deployment = known("deploymentId", "deployments", "Invalid Deployment identifier specified")
+known_stage = known("stageName", "stages", "Invalid stage identifier specified")
+own_gateway_response = known("responseType", "gatewayResponses", "Gateway response type not defined on api")
+
 
 def deployable(params: Params, setup: Setup) -> None:
     """Refuse to deploy an API without methods, or with a method that has no integration."""
@@ -55,23 +59,11 @@ def deletable_deployment(params: Params, setup: Setup) -> None:
         raise bad_request("Active stages pointing to this deployment must be moved or deleted")
 
 
-def known_deployment(params: Params, setup: Setup) -> None:
-    """Refuse a deployment id that the API does not have."""
-    if params["deploymentId"] not in setup["deployments"]:
-        raise not_found("Invalid Deployment identifier specified")
-
-
 def no_canary(params: Params, setup: Setup) -> None:
     """Refuse canaries, to which no request would go."""
     patched = [operation["path"] for operation in params.get("patchOperations") or []]
     if params.get("canarySettings") or any(path.startswith("/canarySettings") for path in patched):
         raise AwsError("NotImplemented", "The local cloud does not implement canaries of API Gateway stages.", 501)
-
-
-def known_stage(params: Params, setup: Setup) -> None:
-    """Refuse a stage that the API does not have."""
-    if params["stageName"] not in setup["stages"]:
-        raise not_found("Invalid stage identifier specified")
 
 
 def stage_patch(params: Params, setup: Setup) -> None:
@@ -103,9 +95,3 @@ def gateway_response_type(params: Params, setup: Setup) -> None:
             f"1 validation error detected: Value '{params['responseType']}' at 'responseType' failed to satisfy "
             f"constraint: Member must satisfy enum value set: [{', '.join(TYPES)}]",
         )
-
-
-def own_gateway_response(params: Params, setup: Setup) -> None:
-    """Refuse to delete a default response."""
-    if params["responseType"] not in setup["gatewayResponses"]:
-        raise not_found("Gateway response type not defined on api")

@@ -7,16 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from labkit.local.api_gateway.errors import bad_request, not_found
+from labkit.local.api_gateway.errors import bad_request, known, not_found
 
 Params = dict[str, Any]
 Metering = dict[str, Any]
 
-
-def known_plan(params: Params, metering: Metering) -> None:
-    """Refuse a usage plan that does not exist."""
-    if params["usagePlanId"] not in metering["usagePlans"]:
-        raise not_found("Invalid Usage Plan ID specified")
+known_plan = known("usagePlanId", "usagePlans", "Invalid Usage Plan ID specified")
 
 
 def detached_plan(params: Params, metering: Metering) -> None:

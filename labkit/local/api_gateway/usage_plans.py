@@ -17,16 +17,13 @@ from labkit.local.api_gateway.method_request import MethodRequest
 
 @dataclass(slots=True)
 class TokenBucket:
-    """A bucket of *burst* tokens that fills with *rate* tokens a second; a request takes one."""
+    """A bucket that holds *burst* tokens and fills with *rate* tokens a second; a request takes one."""
 
-    rate: float
-    burst: float
     tokens: float
     filled_at: float
 
     def take(self, rate: float, burst: float, now: float) -> bool:
         """Take a token under the limits as they are now; return whether there was one."""
-        self.rate, self.burst = rate, burst
         self.tokens = min(burst, self.tokens + max(0.0, now - self.filled_at) * rate)
         self.filled_at = now
         if self.tokens < 1:
@@ -101,9 +98,7 @@ class UsagePlans:
             return
         rate, burst = float(limits.get("rateLimit") or 0), float(limits.get("burstLimit") or 0)
         now = self._now()
-        bucket = self._buckets.get(name)
-        if bucket is None:
-            bucket = self._buckets[name] = TokenBucket(rate, burst, burst, now)
+        bucket = self._buckets.setdefault(name, TokenBucket(burst, now))
         if not bucket.take(rate, burst, now):
             raise GatewayError("THROTTLED", "Too Many Requests", "TooManyRequestsException")
 

@@ -25,6 +25,8 @@ from labkit.local.sqs.redrive_policy import redrive_of
 MOST_IN_FLIGHT = 120_000
 LONGEST_HIDDEN = 43_200
 
+Act = Callable[[Queue, dict[str, Any]], dict[str, Any]]
+
 
 class Messages:
     """What is done with messages, by calls and by the other parts of the local cloud."""
@@ -39,11 +41,17 @@ class Messages:
             "SendMessage": self.send_message,
             "SendMessageBatch": self.send_message_batch,
             "ReceiveMessage": self.receive_message,
-            "DeleteMessage": self.delete_message,
-            "DeleteMessageBatch": self.delete_message_batch,
-            "ChangeMessageVisibility": self.change_message_visibility,
-            "ChangeMessageVisibilityBatch": self.change_message_visibility_batch,
+            "DeleteMessage": self._for_one(self._delete),
+            "DeleteMessageBatch": self._for_each(self._delete),
+            "ChangeMessageVisibility": self._for_one(self._change_visibility),
+            "ChangeMessageVisibilityBatch": self._for_each(self._change_visibility),
         }
+
+    def _for_one(self, act: Act) -> Callable[[ApiCall], dict[str, Any]]:
+        return lambda call: act(self._queues.of(call), call.params)
+
+    def _for_each(self, act: Act) -> Callable[[ApiCall], dict[str, Any]]:
+        return lambda call: each_entry(call, functools.partial(act, self._queues.of(call)))
 
     def send_message(self, call: ApiCall) -> dict[str, Any]:
         """Put one message on a queue."""
@@ -99,10 +107,6 @@ class Messages:
                 queue.remember_attempt(attempt_id, messages, self._clock.now())
         return {"Messages": [as_received(message, call.params) for message in messages]} if messages else {}
 
-    def delete_message(self, call: ApiCall) -> None:
-        """Delete a message by its receipt handle."""
-        self._delete(self._queues.of(call), call.params)
-
     def _delete(self, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
         handle, now = receipt_handle_of(entry), self._clock.now()
         if queue.delete(handle, now):
@@ -110,15 +114,6 @@ class Messages:
         elif queue.fifo and queue.is_late(handle):
             raise invalid_value(handle, "ReceiptHandle", "The receipt handle has expired.")
         return {}
-
-    def delete_message_batch(self, call: ApiCall) -> dict[str, Any]:
-        """Delete up to ten messages."""
-        queue = self._queues.of(call)
-        return each_entry(call, lambda entry: self._delete(queue, entry))
-
-    def change_message_visibility(self, call: ApiCall) -> None:
-        """Change when a message in flight comes back."""
-        self._change_visibility(self._queues.of(call), call.params)
 
     def _change_visibility(self, queue: Queue, entry: dict[str, Any]) -> dict[str, Any]:
         seconds, handle = entry.get("VisibilityTimeout"), receipt_handle_of(entry)
@@ -135,11 +130,6 @@ class Messages:
             reason = "Message does not exist or is not available for visibility timeout change."
             raise invalid_value(handle, "ReceiptHandle", reason)
         return {}
-
-    def change_message_visibility_batch(self, call: ApiCall) -> dict[str, Any]:
-        """Change the visibility of up to ten messages."""
-        queue = self._queues.of(call)
-        return each_entry(call, lambda entry: self._change_visibility(queue, entry))
 
     # --- For the other parts of the local cloud -----------------------------------------------------------------------
 

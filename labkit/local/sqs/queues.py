@@ -47,8 +47,8 @@ class Queues:
             "PurgeQueue": self.purge_queue,
             "ListDeadLetterSourceQueues": self.list_dead_letter_source_queues,
             "TagQueue": lambda call: self.of(call).tags.update(call.params.get("Tags") or {}),
-            "UntagQueue": self.untag_queue,
-            "ListQueueTags": self.list_queue_tags,
+            "UntagQueue": self._untag_queue,
+            "ListQueueTags": self._list_queue_tags,
             "AddPermission": lambda call: add_permission(self.of(call), call.params),
             "RemovePermission": lambda call: remove_permission(self.of(call), call.params),
         }
@@ -151,13 +151,11 @@ class Queues:
         queue.purged_at = now
         queue.purge()
 
-    def untag_queue(self, call: ApiCall) -> None:
-        """Remove tags."""
+    def _untag_queue(self, call: ApiCall) -> None:
         for key in call.params.get("TagKeys") or []:
             self.of(call).tags.pop(key, None)
 
-    def list_queue_tags(self, call: ApiCall) -> dict[str, Any]:
-        """List tags."""
+    def _list_queue_tags(self, call: ApiCall) -> dict[str, Any]:
         tags = self.of(call).tags
         return {"Tags": tags} if tags else {}
 

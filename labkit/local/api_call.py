@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -122,6 +122,12 @@ class ApiCall:
     request_id: str
     http: HttpRequest
     protocol: str = "json"
+
+
+Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
+"""Lets moto answer a call."""
+Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
+"""Stands before moto for one operation: answers itself, or forwards, and may look at the answer."""
 
 
 @functools.cache

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Forward, HttpResponse, Interceptor
 from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.invoke_test import TestInvokes
 from labkit.local.api_gateway.routes import ApiGateway
@@ -25,7 +25,7 @@ from labkit.local.event_source_mapping.mappings import EventSourceMappings
 from labkit.local.eventbridge.api import EventBridge
 from labkit.local.eventbridge.targets import Targets
 from labkit.local.events import Events
-from labkit.local.front_door.gateway import Forward, Gateway, Interceptor
+from labkit.local.front_door.gateway import Gateway
 from labkit.local.front_door.identify import identifier
 from labkit.local.front_door.server import Routes, Server
 from labkit.local.iam.access_keys import AccessKeys
@@ -56,15 +56,15 @@ from labkit.local.moto_app.state import MotoState, moto_version
 from labkit.local.moto_app.streams import Streams
 from labkit.local.pages.live_map import LiveMap
 from labkit.local.pages.pages import Pages
-from labkit.local.s3_access import S3Access
-from labkit.local.s3_cors import Cors, put_bucket_cors
-from labkit.local.s3_listing import S3Listing
-from labkit.local.s3_notifications.destinations import Destinations
-from labkit.local.s3_notifications.notifications import TOLD, Notifications
-from labkit.local.s3_object_checks import ObjectChecks
-from labkit.local.s3_post_object import PostObject
-from labkit.local.s3_website import Website
-from labkit.local.s3_website_configuration import put_bucket_website
+from labkit.local.s3.access import S3Access
+from labkit.local.s3.cors import Cors, put_bucket_cors
+from labkit.local.s3.listing import S3Listing
+from labkit.local.s3.notifications.destinations import Destinations
+from labkit.local.s3.notifications.notifications import TOLD, Notifications
+from labkit.local.s3.object_checks import ObjectChecks
+from labkit.local.s3.post_object import PostObject
+from labkit.local.s3.website import Website
+from labkit.local.s3.website_configuration import put_bucket_website
 from labkit.local.sns.api import Sns
 from labkit.local.sqs.api import Sqs
 

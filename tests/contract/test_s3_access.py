@@ -122,6 +122,15 @@ def test_the_first_lock_closed_again_shuts_an_open_policy(client, anybody, bucke
     assert (opened, outcome(anybody.get_object, Bucket=bucket, Key="page.html")) == ((200, ""), DENIED)
 
 
+def test_creating_a_bucket_again_leaves_its_first_lock_open(client, anybody, bucket):
+    """In us-east-1 the owner may repeat CreateBucket; only a new bucket begins closed."""
+    client("s3").put_bucket_policy(Bucket=bucket, Policy=everybody("s3:GetObject", f"arn:aws:s3:::{bucket}/*"))
+
+    client("s3").create_bucket(Bucket=bucket)
+
+    assert outcome(anybody.get_object, Bucket=bucket, Key="page.html") == (200, "")
+
+
 def test_an_acl_opens_nothing(client, anybody, bucket):
     """New buckets have ACLs switched off on AWS; here nobody reads them."""
     client("s3").put_object(Bucket=bucket, Key="page.html", Body=b"hello", ACL="public-read")

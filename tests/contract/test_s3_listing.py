@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.exceptions import ClientError
 
 
 @pytest.fixture
@@ -55,3 +56,17 @@ def test_prefix_start_after_deleted_and_missing(client, bucket):
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="zzz")
     with pytest.raises(s3.exceptions.NoSuchBucket):
         s3.list_objects_v2(Bucket="not-there-at-all")
+
+
+def test_a_page_of_no_keys_is_the_last_one(client, bucket):
+    """Otherwise who goes on while the answer is truncated would go on for ever; a negative number is refused."""
+    s3 = client("s3")
+
+    empty = s3.list_objects_v2(Bucket=bucket, MaxKeys=0)
+
+    assert (empty["KeyCount"], empty["IsTruncated"], "NextContinuationToken" in empty) == (0, False, False)
+    with pytest.raises(ClientError) as refused:
+        s3.list_objects_v2(Bucket=bucket, MaxKeys=-1)
+    error = refused.value.response["Error"]
+    assert (error["Code"], error["ArgumentName"], error["ArgumentValue"]) == ("InvalidArgument", "maxKeys", "-1")
+    assert error["Message"] == "Argument maxKeys must be an integer between 0 and 2147483647"

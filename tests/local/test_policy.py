@@ -18,9 +18,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.local.api_call import AwsError
-from labkit.local.bucket_policy import read_bucket_policy
 from labkit.local.policy import allows_principal, evaluate, is_public
 from labkit.local.policy_conditions import conditions_hold, lowered, matches, with_variables
+from labkit.local.s3.bucket_policy import read_bucket_policy
 
 DAY, TEXT = "2026-01-15T12:00:00Z", "key"
 

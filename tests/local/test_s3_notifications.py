@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from labkit.local.api_call import AwsError
-from labkit.local.s3_notifications.configuration import EVENTS, concerns, entries_of, read_configuration
-from labkit.local.s3_notifications.event_records import Change, event_record, eventbridge_event
+from labkit.local.s3.notifications.configuration import EVENTS, concerns, entries_of, read_configuration
+from labkit.local.s3.notifications.event_records import Change, event_record, eventbridge_event
 
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:q"
 NAMES = st.text(alphabet="ab/.", max_size=3)

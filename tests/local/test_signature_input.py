@@ -18,8 +18,8 @@ from labkit.local.front_door.gateway import service_of
 from labkit.local.front_door.identify import verify
 from labkit.local.front_door.signature import decode_aws_chunked
 from labkit.local.moto_app.protocols import serialise_error
-from labkit.local.s3_post_object import read_form
-from labkit.local.s3_post_policy import check_post_policy
+from labkit.local.s3.post_object import read_form
+from labkit.local.s3.post_policy import check_post_policy
 
 QUICKLY = settings(max_examples=100, deadline=timedelta(seconds=10))
 LATIN_1 = st.text(st.characters(min_codepoint=1, max_codepoint=255, exclude_characters="\r\n"), max_size=20)

@@ -15,13 +15,11 @@ from urllib.parse import unquote
 
 from botocore.exceptions import UnknownServiceError
 
-from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Caller, Forward, HttpRequest, HttpResponse, Interceptor
 from labkit.local.front_door.presigned_url import is_presigned_v2
 from labkit.local.moto_app.protocols import parse_error, recognise, serialise, serialise_error, unfit
 
 Operations = Mapping[str, Callable[[ApiCall], Any]]
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
-Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
 Observer = Callable[[ApiCall, dict[str, Any] | None, AwsError | None], None]
 
 # The name a request is signed with, where it is not the name that boto3 gives the service.

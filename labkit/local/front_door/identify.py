@@ -12,7 +12,7 @@ from labkit.local.api_call import Caller, Headers, HttpRequest, Signed
 from labkit.local.front_door.presigned_url import is_presigned, verify_query
 from labkit.local.front_door.signature import SecretOf, decode_aws_chunked, verify_header
 from labkit.local.front_door.signature_errors import not_signed
-from labkit.local.s3_access import is_unsigned_s3_request
+from labkit.local.s3.access import is_unsigned_s3_request
 
 ANYBODY = Caller("anonymous", "anonymous", account_id="anonymous")
 BUCKET_HOST = re.compile(r"(?P<bucket>[a-z0-9][a-z0-9.-]+)\.s3(\.[a-z0-9-]+)?\.localhost")

@@ -60,7 +60,7 @@ def read_bucket_policy(text: str | bytes, bucket: str) -> dict[str, Any]:
     """
     try:
         policy = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         policy = None
     if not isinstance(policy, dict):
         raise _malformed("Policies must be valid JSON and the first byte must be '{'")

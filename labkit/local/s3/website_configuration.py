@@ -6,15 +6,15 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutBucketWebsite.html
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse
+from labkit.local.s3.errors import invalid_argument, malformed_xml
 
 MOST_RULES = 50
 
 
-async def put_bucket_website(call: ApiCall, forward: Callable[[ApiCall], Awaitable[HttpResponse]]) -> HttpResponse:
+async def put_bucket_website(call: ApiCall, forward: Forward) -> HttpResponse:
     """Refuse a configuration that could not be followed.
 
     Raises:
@@ -25,19 +25,18 @@ async def put_bucket_website(call: ApiCall, forward: Callable[[ApiCall], Awaitab
     if everything is not None:
         if len(configuration) > 1:
             text = "RedirectAllRequestsTo cannot be provided in conjunction with other Routing Rules."
-            raise _invalid_argument("RedirectAllRequestsTo", "not null", text)
+            raise invalid_argument(text, "RedirectAllRequestsTo", "not null")
         _check_protocol(everything)
         return await forward(call)
     if index is None:
         text = "A value for IndexDocument Suffix must be provided if RedirectAllRequestsTo is empty"
-        raise _invalid_argument("IndexDocument", "null", text)
+        raise invalid_argument(text, "IndexDocument", "null")
     suffix = index.get("Suffix") or ""
     if not suffix or "/" in suffix:
-        raise _invalid_argument("IndexDocument", suffix, "The IndexDocument Suffix is not well formed")
+        raise invalid_argument("The IndexDocument Suffix is not well formed", "IndexDocument", suffix)
     rules = configuration.get("RoutingRules")
     if rules is not None and not rules:
-        text = "The XML you provided was not well-formed or did not validate against our published schema"
-        raise AwsError("MalformedXML", text, 400)
+        raise malformed_xml()
     if rules and len(rules) > MOST_RULES:
         text = f"{len(rules)} routing rules provided, the number of routing rules in a website configuration is limited"
         raise _invalid_request(f"{text} to {MOST_RULES}.")
@@ -67,10 +66,6 @@ def _check_protocol(redirect: dict[str, Any]) -> None:
     if redirect.get("Protocol") not in (None, "http", "https"):
         text = "protocol can be http or https. If not defined the protocol will be selected automatically."
         raise _invalid_request(f"Invalid protocol, {text}")
-
-
-def _invalid_argument(name: str, value: str, message: str) -> AwsError:
-    return AwsError("InvalidArgument", message, 400, ArgumentName=name, ArgumentValue=value)
 
 
 def _invalid_request(message: str) -> AwsError:

@@ -11,8 +11,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
 
-from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
-from labkit.local.s3_access import is_unsigned_s3_request
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpRequest, HttpResponse
+from labkit.local.s3.access import is_unsigned_s3_request
+from labkit.local.s3.errors import malformed_xml
 
 Rule = dict[str, Any]
 Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
@@ -55,13 +56,8 @@ class Cors:
         for name in [name for name in response.headers if name.lower().startswith("access-control-")]:
             del response.headers[name]  # moto's idea of it
         rules = (await self._rules(bucket) if bucket else None) or []
-        return HttpResponse(
-            response.status,
-            response.body,
-            response.headers | (allowed(rules, request) or {}),
-            response.more_headers,
-            response.stream,
-        )
+        response.headers |= allowed(rules, request) or {}
+        return response
 
     async def _preflight(self, request: HttpRequest) -> dict[str, str]:
         if not request.headers.get("origin"):
@@ -109,7 +105,7 @@ def _headers(rule: Rule, origin: str, asked: list[str]) -> dict[str, str]:
     return {name: value for name, value in headers.items() if value}
 
 
-async def put_bucket_cors(call: ApiCall, forward: Callable[[ApiCall], Awaitable[HttpResponse]]) -> HttpResponse:
+async def put_bucket_cors(call: ApiCall, forward: Forward) -> HttpResponse:
     """Refuse rules that S3 does not take.
 
     Raises:
@@ -117,8 +113,7 @@ async def put_bucket_cors(call: ApiCall, forward: Callable[[ApiCall], Awaitable[
     """
     rules = (call.params.get("CORSConfiguration") or {}).get("CORSRules") or []
     if not rules or any(not rule.get("AllowedMethods") or not rule.get("AllowedOrigins") for rule in rules):
-        text = "The XML you provided was not well-formed or did not validate against our published schema"
-        raise AwsError("MalformedXML", text, 400)
+        raise malformed_xml()
     for method in (method for rule in rules for method in rule["AllowedMethods"]):
         if method not in METHODS:
             text = f"Found unsupported HTTP method in CORS config. Unsupported method is {method}"

@@ -15,6 +15,7 @@ from urllib.parse import quote, unquote
 
 from labkit.local.api_call import HttpRequest, HttpResponse
 
+BASE_PATH = "/_aws/s3-website"
 NOT_IN_HOST = re.compile(r"[^\w.:\[\]-]", re.ASCII)
 TITLES = {403: "Forbidden", 404: "Not Found", 405: "Method Not Allowed"}
 
@@ -29,10 +30,9 @@ class Website:
         configuration: Callable[[str], Awaitable[dict[str, Any] | None]],
         get_object: Callable[[str, str], Awaitable[Any]],
         anybody_may: Callable[..., Awaitable[bool]],
-        base_path: str = "/_aws/s3-website",
     ) -> None:
         self._exists, self._configuration, self._get_object = exists, configuration, get_object
-        self._anybody_may, self._base_path = anybody_may, base_path
+        self._anybody_may = anybody_may
 
     async def handle(self, request: HttpRequest, bucket: str, raw_key: str) -> HttpResponse:
         """Answer one request of a browser."""
@@ -45,7 +45,7 @@ class Website:
         if configuration is None:
             text = "The specified bucket does not have a website configuration"
             return error_page(404, "NoSuchWebsiteConfiguration", text, BucketName=bucket)
-        base = f"{self._base_path}/{bucket}" if request.path.startswith(self._base_path) else ""
+        base = f"{BASE_PATH}/{bucket}" if request.path.startswith(BASE_PATH) else ""
         if redirect := configuration.get("RedirectAllRequestsTo"):
             protocol = redirect.get("Protocol") or "http"
             return HttpResponse(301, headers={"Location": f"{protocol}://{redirect['HostName']}/{raw_key}"})

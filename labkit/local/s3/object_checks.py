@@ -13,11 +13,9 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import unquote
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
-from labkit.local.s3_checksum import check_body
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, Interceptor
+from labkit.local.s3.checksum import check_body
 
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
-Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
 LONGEST_KEY, MOST_METADATA = 1024, 2048
 NO_UPLOAD = (
     "The specified upload does not exist. The upload ID may be invalid, or the upload may have been aborted or "

@@ -18,7 +18,8 @@ from labkit.local.api_call import AwsError, Headers, HttpRequest, HttpResponse, 
 from labkit.local.front_door import signature_errors as errors
 from labkit.local.front_door.presigned_url import sign_v2
 from labkit.local.front_door.signature import SHAPE_OF_CREDENTIAL, SecretOf, secret_for, sign
-from labkit.local.s3_post_policy import check_post_policy
+from labkit.local.s3.errors import invalid_argument
+from labkit.local.s3.post_policy import check_post_policy
 
 Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]
 V4 = ("X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Date", "X-Amz-Signature")
@@ -67,7 +68,7 @@ class PostObject:
         except AwsError as refused:
             return self._error("s3", request, refused, str(uuid.uuid4()))
         response = await self._answer(put)
-        return response if response.status >= 300 else _answer(request, form, bucket, key, response)
+        return response if response.status >= 300 else _created(request, form, bucket, key, response)
 
     def _verify(self, form: Form, bucket: str, key: str) -> Signed | None:
         """Check the signature and the policy; ``None`` for a form that carries no policy: anybody's."""
@@ -127,7 +128,7 @@ def read_form(request: HttpRequest) -> Form:
             return Form(fields, content, re.split(r"[/\\]", file_name)[-1])
         fields[name] = content.decode("utf-8", "replace")
     text = "POST requires exactly one file upload per request."
-    raise AwsError("InvalidArgument", text, 400, ArgumentName="file", ArgumentValue="0")
+    raise invalid_argument(text, "file", "0")
 
 
 def _key(form: Form) -> str:
@@ -138,15 +139,13 @@ def _key(form: Form) -> str:
 def _need(fields: dict[str, str], name: str) -> None:
     if name.lower() not in fields:
         text = f"Bucket POST must contain a field named '{name}'.  If it is specified, please check the order of the "
-        raise AwsError("InvalidArgument", f"{text}fields.", 400, ArgumentName=name, ArgumentValue="")
+        raise invalid_argument(f"{text}fields.", name)
 
 
 def _put_object(request: HttpRequest, form: Form, bucket: str, key: str, signed: Signed | None) -> HttpRequest:
     kept = [(name, value) for name, value in request.headers.items if name.lower() in ("host", "user-agent", "origin")]
     for name, value in form.fields.items():
-        if name in HEADERS or name.startswith(
-            ("x-amz-meta-", "x-amz-server-side-", "x-amz-storage-", "x-amz-website-")
-        ):
+        if name in HEADERS or name.startswith(AMZ_HEADERS):
             kept.append((name, value))
     if tags := TAG.findall(form.fields.get("tagging", "")):
         kept.append(("x-amz-tagging", urlencode(tags)))
@@ -159,7 +158,7 @@ def _put_object(request: HttpRequest, form: Form, bucket: str, key: str, signed:
     return HttpRequest("PUT", path, "", Headers(kept), form.file, request.source_ip, signed=signed, form=True)
 
 
-def _answer(request: HttpRequest, form: Form, bucket: str, key: str, response: HttpResponse) -> HttpResponse:
+def _created(request: HttpRequest, form: Form, bucket: str, key: str, response: HttpResponse) -> HttpResponse:
     etag = next((value for name, value in response.headers.items() if name.lower() == "etag"), "")
     redirect = form.fields.get("success_action_redirect") or form.fields.get("redirect", "")
     if redirect.startswith(("http://", "https://")):

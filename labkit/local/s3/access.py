@@ -10,12 +10,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import unquote
 
-from labkit.local.api_call import ApiCall, AwsError, HttpRequest, HttpResponse
-from labkit.local.bucket_policy import read_bucket_policy
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpRequest, HttpResponse
 from labkit.local.iam_actions import action_of, resources_of
 from labkit.local.policy import allows_principal, is_public
-
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
+from labkit.local.s3.bucket_policy import read_bucket_policy
+from labkit.local.s3.errors import no_such_bucket
 
 BUCKET_NAME = re.compile(r"(?!xn--|sthree-)[a-z0-9](?!.*\.\.)[a-z0-9.-]{1,61}[a-z0-9](?<!-s3alias)")
 # The first part of a path that belongs to another service, though a bucket could have that name.
@@ -53,21 +52,22 @@ class S3Access:
 
     async def create_bucket(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Check the name, and close every new bucket."""
-        configuration = call.params.get("CreateBucketConfiguration") or {}
-        if not BUCKET_NAME.fullmatch(call.params["Bucket"]):
+        bucket, configuration = call.params["Bucket"], call.params.get("CreateBucketConfiguration") or {}
+        if not BUCKET_NAME.fullmatch(bucket):
             raise AwsError("InvalidBucketName", "The specified bucket is not valid.", 400)
         if call.region == "us-east-1" and configuration.get("LocationConstraint") == "us-east-1":
             raise AwsError("InvalidLocationConstraint", "The specified location-constraint is not valid", 400)
+        is_new = not await self._exists(bucket)
         response = await forward(call)
-        if response.status < 300:
-            await self._close(call.params["Bucket"])
+        if is_new and response.status < 300:
+            await self._close(bucket)
         return response
 
     async def put_bucket_policy(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Refuse a policy that S3 does not take, and a public one while the block is on."""
         bucket = call.params["Bucket"]
         if not await self._exists(bucket):
-            raise _no_such_bucket(bucket)
+            raise no_such_bucket(bucket)
         policy = read_bucket_policy(call.params.get("Policy") or call.http.body, bucket)
         if is_public(policy) and (await self._block(bucket))["block_public_policy"]:
             raise AwsError(
@@ -92,7 +92,7 @@ class S3Access:
         if not bucket or call.operation in REFUSED_TO_ANYBODY or call.operation not in OPEN_TO_POLICY:
             raise _denied(REFUSED_TO_ANYBODY.get(call.operation, "Access Denied"))
         if not await self._exists(bucket):
-            raise _no_such_bucket(bucket)
+            raise no_such_bucket(bucket)
         action = action_of(call)
         for resource in resources_of(call):
             _, _, key = resource.partition(f":::{bucket}/")
@@ -129,7 +129,3 @@ def is_unsigned_s3_request(request: HttpRequest) -> bool:
 
 def _denied(message: str = "Access Denied") -> AwsError:
     return AwsError("AccessDenied", message, 403)
-
-
-def _no_such_bucket(bucket: str) -> AwsError:
-    return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)

@@ -13,14 +13,12 @@ from copy import deepcopy
 from dataclasses import asdict
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, Forward, HttpResponse, Interceptor
 from labkit.local.picture import Arrow, Picture
-from labkit.local.s3_notifications.configuration import concerns, entries_of, read_configuration
-from labkit.local.s3_notifications.destinations import Destinations
-from labkit.local.s3_notifications.event_records import Change, event_record, eventbridge_event, s3_test_event
-
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
-Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
+from labkit.local.s3.errors import no_such_bucket
+from labkit.local.s3.notifications.configuration import concerns, entries_of, read_configuration
+from labkit.local.s3.notifications.destinations import Destinations
+from labkit.local.s3.notifications.event_records import Change, event_record, eventbridge_event, s3_test_event
 
 # Operation: the event, and how EventBridge names the reason. A deletion's event depends on the bucket's versioning.
 TOLD = {
@@ -90,8 +88,7 @@ class Notifications:
     async def _region(self, call: ApiCall) -> str:
         region = await self._region_of(call.params["Bucket"])
         if region is None:
-            text = "The specified bucket does not exist"
-            raise AwsError("NoSuchBucket", text, 404, BucketName=call.params["Bucket"])
+            raise no_such_bucket(call.params["Bucket"])
         return region
 
     async def _check_destinations(self, configuration: dict[str, Any], bucket: str, request_id: str) -> None:

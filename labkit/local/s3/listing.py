@@ -6,7 +6,6 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_ListObjectsV2.html
 from __future__ import annotations
 
 import base64
-import binascii
 import functools
 import re
 from collections.abc import Awaitable, Callable
@@ -14,10 +13,11 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ApiCall, Forward, HttpResponse
+from labkit.local.s3.errors import invalid_argument
 
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 PLAIN = re.compile(r"[A-Za-z0-9_.~*-]*")
+PAGE = 1000
 NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -33,14 +33,13 @@ class S3Listing:
         if params.get("FetchOwner") or params.get("OptionalObjectAttributes"):
             return await forward(call)
         prefix, delimiter = params.get("Prefix") or "", params.get("Delimiter") or ""
-        most = 1000 if params.get("MaxKeys") is None else min(1000, int(params["MaxKeys"]))
+        most = _most(params.get("MaxKeys"))
         token = params.get("ContinuationToken")
         after = _after(token) if token else params.get("StartAfter") or ""
         found = await self._objects(params["Bucket"], prefix, after, most + 1 if not delimiter else 2**31)
         if found is None:
             return await forward(call)
         contents, prefixes, last = _fold(found, prefix, delimiter, most, after)
-        truncated = bool(found) and bool(last or not most) and _is_more(found, last, delimiter, prefix)
         encoded = params.get("EncodingType") == "url"
         fields = {
             "Name": params["Bucket"],
@@ -48,27 +47,26 @@ class S3Listing:
             "Delimiter": _text(delimiter, encoded) if delimiter else None,
             "StartAfter": _text(params["StartAfter"], encoded) if params.get("StartAfter") else None,
             "ContinuationToken": token,
-            "NextContinuationToken": base64.urlsafe_b64encode(last.encode()).decode() if truncated else None,
+            "NextContinuationToken": base64.urlsafe_b64encode(last.encode()).decode() if last else None,
             "KeyCount": str(len(contents) + len(prefixes)),
             "MaxKeys": str(most),
             "EncodingType": "url" if encoded else None,
-            "IsTruncated": "true" if truncated else "false",
+            "IsTruncated": "true" if last else "false",
         }
-        body = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items() if value is not None)
-        body += "".join(_content(one, encoded) for one in contents)
-        body += "".join(
-            f"<CommonPrefixes><Prefix>{escape(_text(one, encoded))}</Prefix></CommonPrefixes>" for one in prefixes
-        )
-        document = (
-            f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{NAMESPACE}">{body}</ListBucketResult>'
-        )
-        return HttpResponse(
-            200, document.encode(), {"Content-Type": "application/xml", "x-amzn-RequestId": call.request_id}
-        )
+        headers = {"Content-Type": "application/xml", "x-amzn-RequestId": call.request_id}
+        return HttpResponse(200, _document(fields, contents, prefixes, encoded).encode(), headers)
+
+
+def _most(max_keys: Any) -> int:
+    most = PAGE if max_keys is None else int(max_keys)
+    if not 0 <= most < 2**31:
+        text = "Argument maxKeys must be an integer between 0 and 2147483647"
+        raise invalid_argument(text, "maxKeys", str(most))
+    return min(most, PAGE)
 
 
 def _fold(found: list[Any], prefix: str, delimiter: str, most: int, after: str) -> tuple[list[Any], list[str], str]:
-    """Return contents, common prefixes, and the last key or prefix of the page."""
+    """Return contents, common prefixes, and the last key or prefix if the page is not the last, else ``""``."""
     contents: list[Any] = []
     prefixes: list[str] = []
     last = ""
@@ -77,13 +75,13 @@ def _fold(found: list[Any], prefix: str, delimiter: str, most: int, after: str) 
         if common and (common == after or (prefixes and prefixes[-1] == common)):
             continue
         if len(contents) + len(prefixes) == most:
-            break
+            return contents, prefixes, last
         if common:
             prefixes.append(common)
         else:
             contents.append(one)
         last = common or one.key
-    return contents, prefixes, last
+    return contents, prefixes, ""
 
 
 def _common_prefix(key: str, prefix: str, delimiter: str) -> str:
@@ -93,9 +91,16 @@ def _common_prefix(key: str, prefix: str, delimiter: str) -> str:
     return prefix + head + found if found else ""
 
 
-def _is_more(found: list[Any], last: str, delimiter: str, prefix: str) -> bool:
-    final = found[-1].key
-    return bool((_common_prefix(final, prefix, delimiter) or final) > last)
+def _document(fields: dict[str, str | None], contents: list[Any], prefixes: list[str], encoded: bool) -> str:
+    folded = (f"<CommonPrefixes><Prefix>{escape(_text(one, encoded))}</Prefix></CommonPrefixes>" for one in prefixes)
+    body = "".join(
+        [
+            *(f"<{name}>{escape(value)}</{name}>" for name, value in fields.items() if value is not None),
+            *(_content(one, encoded) for one in contents),
+            *folded,
+        ]
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<ListBucketResult xmlns="{NAMESPACE}">{body}</ListBucketResult>'
 
 
 def _content(one: Any, encoded: bool) -> str:
@@ -121,5 +126,5 @@ def _quoted(folder: str) -> str:
 def _after(token: str) -> str:
     try:
         return base64.urlsafe_b64decode(token.encode()).decode()
-    except (ValueError, binascii.Error):
-        raise AwsError("InvalidArgument", "The continuation token provided is incorrect", 400) from None
+    except ValueError:
+        raise invalid_argument("The continuation token provided is incorrect", "continuation-token") from None

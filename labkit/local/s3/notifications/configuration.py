@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.s3.errors import invalid_argument, malformed_xml
 
 ARN = re.compile(r"arn:aws:(sqs|sns|lambda):[a-z0-9-]+:\d{12}:\S+")
 OCCURRING = {
@@ -64,7 +65,7 @@ def read_configuration(given: dict[str, Any], region: str) -> dict[str, Any]:
     entries = [entry for _, entry in entries_of(kept)]
     ids = [entry["Id"] for entry in entries]
     if len(set(ids)) < len(ids):
-        raise _invalid("Same ID used for multiple configurations. IDs must be unique")
+        raise invalid_argument("Same ID used for multiple configurations. IDs must be unique")
     for one, other in itertools.combinations(entries, 2):
         _check_apart(one, other)
     return kept
@@ -89,13 +90,12 @@ def _entry(given: dict[str, Any], kind: Kind, region: str) -> dict[str, Any]:
     arn, events = str(given.get(kind.member) or ""), [str(one) for one in given.get("Events") or []]
     found = ARN.fullmatch(arn)
     if not found or found[1] != kind.service:
-        raise _invalid("The ARN could not be parsed", ArgumentName=kind.name, ArgumentValue=arn)
+        raise invalid_argument("The ARN could not be parsed", kind.name, arn)
     if arn.split(":")[3] != region:
         text = "The notification destination service region is not valid for the bucket location constraint"
-        raise _invalid(text, ArgumentName=kind.name, ArgumentValue=arn)
+        raise invalid_argument(text, kind.name, arn)
     if not events:
-        raise AwsError("MalformedXML", "The XML you provided was not well-formed or did not validate against our "
-                       "published schema", 400)  # fmt: skip
+        raise malformed_xml()
     for event in events:
         _check_event(event)
     entry = {"Id": given.get("Id") or base64.b64encode(str(uuid.uuid4()).encode()).decode(), kind.member: arn}
@@ -111,7 +111,7 @@ def _check_event(event: str) -> None:
         text = f"{event} never happens in the local cloud. It sends: {', '.join(sorted(EVENTS))}."
         raise AwsError("NotImplemented", text, 501)
     if event not in EVENTS:
-        raise _invalid("The event is not supported for notifications", ArgumentName="Event", ArgumentValue=event)
+        raise invalid_argument("The event is not supported for notifications", "Event", event)
 
 
 def _read_rules(rules: list[dict[str, Any]]) -> list[dict[str, str]]:
@@ -120,10 +120,10 @@ def _read_rules(rules: list[dict[str, Any]]) -> list[dict[str, str]]:
         name = str(rule.get("Name") or "")
         if name.lower() not in ("prefix", "suffix"):
             text = "filter rule name must be either prefix or suffix"
-            raise _invalid(text, ArgumentName="FilterRule.Name", ArgumentValue=name)
+            raise invalid_argument(text, "FilterRule.Name", name)
         if name.capitalize() in read:
             text = f"Cannot specify more than one {name.lower()} rule in a filter."
-            raise _invalid(text, ArgumentName="FilterRule.Name", ArgumentValue=name.lower())
+            raise invalid_argument(text, "FilterRule.Name", name.lower())
         read[name.capitalize()] = str(rule.get("Value") or "")
     return [{"Name": name, "Value": value} for name, value in read.items()]
 
@@ -143,19 +143,15 @@ def _check_apart(one: dict[str, Any], other: dict[str, Any]) -> None:
     if not shared or not nested:
         return
     if "Filter" in one or "Filter" in other:
-        raise _invalid(
+        raise invalid_argument(
             "Configuration is ambiguously defined. Cannot have overlapping suffixes in two rules if the prefixes are "
             "overlapping for the same event type."
         )
     text = "Configurations overlap. Configurations on the same bucket cannot share a common event type."
-    raise _invalid(text, ArgumentName="Event", ArgumentValue=", ".join(shared))
+    raise invalid_argument(text, "Event", ", ".join(shared))
 
 
 def _same_event(one: str, other: str) -> bool:
     family, _, name = one.rpartition(":")
     other_family, _, other_name = other.rpartition(":")
     return family == other_family and (name == other_name or "*" in (name, other_name))
-
-
-def _invalid(message: str, **members: str) -> AwsError:
-    return AwsError("InvalidArgument", message, 400, **members)

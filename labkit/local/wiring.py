@@ -38,19 +38,19 @@ from labkit.local.iam_actions import resources_of
 from labkit.local.lambda_runtime.api import Lambda
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
+from labkit.local.moto_app.answers import parse_answer, serialise, serialise_error
 from labkit.local.moto_app.app import MotoApp
 from labkit.local.moto_app.aws_managed_policies import AwsManagedPolicies
-from labkit.local.moto_app.constraints import check_constraints, check_types
+from labkit.local.moto_app.constraints import check_constraints, check_required
 from labkit.local.moto_app.dynamodb_items import Items
 from labkit.local.moto_app.iam import Principals
 from labkit.local.moto_app.kinesis import KinesisStreams
 from labkit.local.moto_app.logs import Logs
 from labkit.local.moto_app.operations import MOTO_SERVICES, moto_answers
 from labkit.local.moto_app.picture import picture
-from labkit.local.moto_app.protocols import parse_answer, serialise, serialise_error
 from labkit.local.moto_app.rest_api_changes import RestApiChanges
 from labkit.local.moto_app.rest_apis import RestApis
-from labkit.local.moto_app.s3 import BucketAccess, Buckets, Listing
+from labkit.local.moto_app.s3 import Buckets
 from labkit.local.moto_app.s3_objects import Objects
 from labkit.local.moto_app.state import MotoState, moto_version
 from labkit.local.moto_app.streams import Streams
@@ -102,7 +102,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     logs = Logs(moto, grown=durability.log_grown)
 
-    bucket_access = BucketAccess(moto)
     mails = Mails(settings.state_dir / "mail", settings.smtp)
 
     keys = AccessKeys(
@@ -303,7 +302,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         bucket_policy=buckets.policy,
         put_object=put_object_as("cloudtrail.amazonaws.com"),
         put_service_event=put_service_event,
-        check=check_types,
+        check=check_required,
         clock=clock,
         emit=events.emit,
         note=durability.noting("cloudtrail"),
@@ -329,12 +328,12 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         exists=buckets.exists,
         holds=buckets.holds,
         policy=buckets.policy,
-        public_access_block=bucket_access.public_access_block,
-        block_public_access=bucket_access.block_public_access,
+        public_access_block=buckets.public_access_block,
+        block_public_access=buckets.block_public_access,
     )
     website = Website(
         exists=buckets.exists,
-        configuration=bucket_access.website,
+        configuration=buckets.website,
         get_object=buckets.get_object,
         anybody_may=s3_access.anybody_may,
     )
@@ -407,7 +406,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             ("s3", "GetObject"): objects.get_object,
             ("dynamodb", "PutItem"): items.put_item,
             ("dynamodb", "BatchWriteItem"): items.batch_write_item,
-            ("s3", "ListObjectsV2"): S3Listing(objects=Listing(moto).objects).list_objects_v2,
+            ("s3", "ListObjectsV2"): S3Listing(objects=objects.listed).list_objects_v2,
             ("s3", "PutBucketCors"): put_bucket_cors,
             ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
             ("s3", "PutBucketNotificationConfiguration"): notifications.put,
@@ -456,7 +455,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     post_object = PostObject(
         answer=gateway.handle, ready=keys.ready, secret_of=keys.secret_of, now=clock.now, error=serialise_error
     )
-    cors = Cors(rules=bucket_access.cors_rules, answer=post_object.handle, error=serialise_error)
+    cors = Cors(rules=buckets.cors_rules, answer=post_object.handle, error=serialise_error)
     routes = Routes(
         api_call=cors.handle,
         too_large=gateway.too_large,

@@ -294,7 +294,7 @@ def other_ways_of_writing_stay(ending, client, unique, **_):
     table.execute_statement(Statement=f"DELETE FROM \"{name}\" WHERE k = 'c'")  # noqa: S608  a name of our own
     logs = client("logs")
     logs.create_log_group(logGroupName="g")
-    for stream in ("gone", "there"):
+    for stream in ("gone", "items"):  # the name of containers of moto
         logs.create_log_stream(logGroupName="g", logStreamName=stream)
         events = [{"timestamp": int(time.time() * 1000), "message": stream}]
         logs.put_log_events(logGroupName="g", logStreamName=stream, logEvents=events)
@@ -316,7 +316,7 @@ def other_ways_of_writing_stay(ending, client, unique, **_):
     what = [(record["eventName"], record["dynamodb"]["Keys"]["k"]["S"]) for record in records]
     inserted, removed = [("INSERT", one) for one in "abcd"], [("REMOVE", "a"), ("REMOVE", "b")]
     assert what == [*inserted, *removed, ("INSERT", "e"), ("REMOVE", "c")]
-    assert [e["message"] for e in client("logs").filter_log_events(logGroupName="g")["events"]] == ["there"]
+    assert [e["message"] for e in client("logs").filter_log_events(logGroupName="g")["events"]] == ["items"]
 
 
 PARTS = (

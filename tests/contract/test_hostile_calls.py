@@ -146,3 +146,20 @@ def test_a_function_is_handed_nothing_of_another_nor_of_the_administrator(cloud,
     assert [name for name, value in found["variables"].items() if cloud["state_dir"] in value] == ["LAMBDA_TASK_ROOT"]
     assert (found["logs"], found["other"]) == (403, "AccessDeniedException")
     assert found["cwd"] == found["variables"]["LAMBDA_TASK_ROOT"]
+
+
+@pytest.mark.parametrize("key", ["text", 5, [], {}, None], ids=str)
+def test_a_key_that_is_no_value_of_dynamodb_is_refused_and_the_next_item_kept(cloud, client, unique, key):
+    """The refused call is looked at when what changed is written down: it must not take the others' changes along."""
+    name, dynamodb = unique("Hostile"), client("dynamodb")
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "Key", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "Key", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+    headers = {"X-Amz-Target": "DynamoDB_20120810.PutItem", "Content-Type": "application/x-amz-json-1.0"}
+
+    code, answer = signed(cloud, "dynamodb", json.dumps({"TableName": name, "Item": {"Key": key}}).encode(), headers)
+
+    assert 400 <= code < 500, answer

@@ -6,7 +6,9 @@ elements: Principal", "Permissions boundaries"; AWS STS API Reference; AWS Manag
 
 from __future__ import annotations
 
+import functools
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from botocore.exceptions import ClientError
@@ -366,6 +368,21 @@ def test_the_policies_of_aws_are_listed_and_stay_as_they_are(client):
     assert refusal(iam.attach_user_policy, UserName="x", PolicyArn=missing) == (
         f"Policy {missing} does not exist or is not attachable."
     )
+
+
+def test_a_policy_of_aws_is_attached_while_others_are_listed(client, role):
+    """A listing shows all of them, though few are kept: it must not take away one that is just being attached."""
+    name, iam = role({"Service": "lambda.amazonaws.com"}).rpartition("/")[2], client("iam")
+    policies = [f"arn:aws:iam::aws:policy/Amazon{one}ReadOnlyAccess" for one in ("S3", "SQS", "SNS", "Kinesis", "EC2")]
+    attached = [functools.partial(iam.attach_role_policy, RoleName=name, PolicyArn=arn) for arn in policies]
+    listed = functools.partial(iam.list_policies, Scope="AWS", MaxItems=1)
+
+    with ThreadPoolExecutor(8) as threads:
+        done = [threads.submit(call) for one in attached for call in (listed, one, listed)]
+
+    assert [call.exception() for call in done] == [None] * len(done)
+    for arn in policies:
+        iam.detach_role_policy(RoleName=name, PolicyArn=arn)
 
 
 def test_who_am_i(client, user, role):

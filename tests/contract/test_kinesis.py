@@ -325,3 +325,12 @@ def test_a_list_of_streams_comes_in_pages_with_a_token(client, unique):
     assert {one["StreamName"] for page in pages for one in page["StreamSummaries"]} == set(listed)
     for name in names:
         client("kinesis").delete_stream(StreamName=name)
+
+
+@pytest.mark.parametrize("token", ["no token", "ff"])
+def test_a_token_that_no_list_of_streams_gave_is_refused(client, token):
+    """https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ListStreams.html, errors."""
+    with pytest.raises(ClientError) as refused:
+        client("kinesis").list_streams(NextToken=token)
+
+    assert refused.value.response["Error"]["Code"] == "InvalidArgumentException"

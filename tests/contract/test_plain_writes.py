@@ -126,6 +126,23 @@ def test_an_item_that_is_none_is_refused_alone_and_in_a_batch(client, table, ite
     assert [e.value.response["Error"]["Code"] for e in (alone, in_batch)] == ["ValidationException"] * 2
 
 
+def test_a_text_is_no_key_of_a_table_with_numbers_for_keys(client, unique):
+    """Nobody could read such an item back."""
+    name, dynamodb = unique("Numbers"), client("dynamodb")
+    dynamodb.create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "Number", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "Number", "AttributeType": "N"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+    with pytest.raises(ClientError) as refused:
+        dynamodb.put_item(TableName=name, Item={"Number": {"S": "one"}})
+
+    assert refused.value.response["Error"]["Code"] == "ValidationException"
+    assert dynamodb.scan(TableName=name)["Items"] == []
+
+
 def test_a_key_twice_in_one_batch_is_refused(client, table):
     """AWS checks it before it stores anything."""
     dynamodb = client("dynamodb")

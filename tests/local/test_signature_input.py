@@ -17,7 +17,7 @@ from labkit.local.api_call import AwsError, Headers, HttpRequest
 from labkit.local.front_door.gateway import service_of
 from labkit.local.front_door.identify import verify
 from labkit.local.front_door.signature import decode_aws_chunked
-from labkit.local.moto_app.protocols import serialise_error
+from labkit.local.moto_app.answers import serialise_error
 from labkit.local.s3.post_object import read_form
 from labkit.local.s3.post_policy import check_post_policy
 

@@ -1,4 +1,4 @@
-"""moto's backends, reached in moto's one worker thread and in its in-process mode: AWS's own URLs, no server."""
+"""moto's backends: entered one at a time, and called in process by AWS's own URLs, without a server."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from werkzeug.exceptions import HTTPException
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
 from labkit.local.moto_app.operations import REFUSED, moto_answers
-from labkit.local.moto_app.protocols import moto_request
+from labkit.local.moto_app.recognise import moto_request
 
 os.environ.setdefault("MOTO_ACCOUNT_ID", ACCOUNT_ID)
 
@@ -54,7 +54,7 @@ class MotoApp:
 
     async def run(self, function: Callable[..., T], *args: Any) -> T:
         """Run a short *function* and return what it returns."""
-        return await self._run_in_thread(function, *args) if self._in_thread else self._counted(function, *args)
+        return await self.run_long(function, *args) if self._in_thread else self._counted(function, *args)
 
     def _counted(self, function: Callable[..., T], *args: Any) -> T:
         """Run *function*; moto keeps every object of its models for its dashboard, for ever unless it is told."""
@@ -64,10 +64,7 @@ class MotoApp:
         return function(*args)
 
     async def run_long(self, function: Callable[..., T], *args: Any) -> T:
-        """Run a *function* that may take long, and return what it returns."""
-        return await self._run_in_thread(function, *args)
-
-    async def _run_in_thread(self, function: Callable[..., T], *args: Any) -> T:
+        """Run a *function* that may take long, in the thread, and return what it returns."""
         job = asyncio.get_running_loop().run_in_executor(self._thread, self._counted, function, *args)
         self._in_thread += 1
         job.add_done_callback(self._left_thread)
@@ -86,12 +83,12 @@ class MotoApp:
         """
         if (call.service, call.operation) in SHORT and len(call.http.body) <= LARGEST_SHORT_BODY:
             return await self.run(_forward, call)
-        return await self._run_in_thread(_forward, call)
+        return await self.run_long(_forward, call)
 
     async def import_backends(self) -> None:
         """Import the slow backends ahead of their first use."""
         for service in ("s3", "dynamodb", "iam", "logs", "apigateway"):
-            await self._run_in_thread(_routes_of, service)
+            await self.run_long(_routes_of, service)
         self._imported = True
 
     def description(self) -> dict[str, str]:
@@ -123,51 +120,29 @@ def backend(service: str, region: str) -> Any:
 @functools.cache
 def regions_of(service: str) -> Any:
     """Moto's backends of *service* by region. Moto looks long for them, on every visit several times."""
+    _import(service)
     return backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
 
 
-def _defer_openapi_validator() -> None:
-    """Keep ``openapi_spec_validator`` from being imported with moto's API Gateway: that alone takes two seconds.
+def _import(service: str) -> None:
+    """Import moto's module of *service*.
 
-    moto calls it when an OpenAPI document is imported, and then gets the real one.
+    ``openapi_spec_validator`` is kept from coming with API Gateway, since that alone takes two seconds: moto calls it
+    in ImportRestApi and PutRestApi only, which never reach moto (``rest_api_import`` writes what they make).
     """
-    name = "openapi_spec_validator"
-    if name in sys.modules:
-        return
-    modules = {part: types.ModuleType(part) for part in (name, f"{name}.validation", f"{name}.validation.exceptions")}
-
-    class OpenAPIValidationError(Exception):
-        """What moto catches, and whose message it shows."""
-
-        def __init__(self, message: str) -> None:
-            super().__init__(message)
-            self.message = message
-
-    def validate(document: Any) -> None:
-        for part in modules:
-            sys.modules.pop(part, None)
-        real = importlib.import_module(name)
-        exceptions = importlib.import_module(f"{name}.validation.exceptions")
-        try:
-            real.validate(document)
-        except exceptions.OpenAPIValidationError as error:
-            raise OpenAPIValidationError(str(error)) from error
-
-    vars(modules[name])["validate"] = validate
-    vars(modules[f"{name}.validation.exceptions"])["OpenAPIValidationError"] = OpenAPIValidationError
-    sys.modules.update(modules)
-
-
-def import_responses(service: str) -> None:
-    """Import moto's module of *service*."""
-    if service == "apigateway":
-        _defer_openapi_validator()
-    importlib.import_module(f"moto.{service.replace('-', '')}.responses")
+    validator = "openapi_spec_validator"
+    names = (validator, f"{validator}.validation", f"{validator}.validation.exceptions")
+    absent = [name for name in names if service == "apigateway" and name not in sys.modules]
+    for name in absent:
+        sys.modules[name] = types.ModuleType(name)
+        vars(sys.modules[name]).update(validate=None, OpenAPIValidationError=Exception)
+    importlib.import_module(f"moto.{service}.responses")
+    for name in absent:
+        del sys.modules[name]
 
 
 @functools.cache
 def _routes_of(service: str) -> list[tuple[re.Pattern[str], Callable[..., Any]]]:
-    import_responses(service)
     urls = backend(service, "us-east-1").urls
     return [(re.compile(pattern), handler) for pattern, handler in urls.items()]
 

@@ -7,21 +7,19 @@ https://docs.aws.amazon.com/aws-managed-policy/latest/reference/policy-list.html
 
 from __future__ import annotations
 
+import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Forward, HttpResponse, Interceptor
 from labkit.local.moto_app.app import MotoApp, backend
 
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
-Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
 PREFIX = "arn:aws:iam::aws:policy/"
-READS = (
+NAMING = (
     "AttachGroupPolicy", "AttachRolePolicy", "AttachUserPolicy", "CreateRole", "GetPolicy", "GetPolicyVersion",
     "ListEntitiesForPolicy", "ListPolicyVersions", "PutRolePermissionsBoundary",
 )  # fmt: skip
-WRITES = ("DeletePolicy", "DeletePolicyVersion", "SetDefaultPolicyVersion")
+CHANGING = ("DeletePolicy", "DeletePolicyVersion", "SetDefaultPolicyVersion")
 
 
 class AwsManagedPolicies:
@@ -29,32 +27,38 @@ class AwsManagedPolicies:
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
+        self._listing = asyncio.Lock()  # what a listing drops again must not be what another call has just put there
 
     @property
     def interceptors(self) -> dict[tuple[str, str], Interceptor]:
         """What stands before which operation."""
         return {
-            **{("iam", name): self.named for name in READS},
-            **{("iam", name): self.but_for_these() for name in WRITES},
+            **{("iam", name): self.named for name in NAMING},
+            **{("iam", name): self.but_for_these() for name in CHANGING},
             ("iam", "ListPolicies"): self.listed,
         }
 
     async def named(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Put the policy that the call names into moto's store."""
-        for arn in (call.params.get("PolicyArn"), call.params.get("PermissionsBoundary")):
-            if isinstance(arn, str) and arn.startswith(PREFIX):
+        arns = (call.params.get("PolicyArn"), call.params.get("PermissionsBoundary"))
+        named = [arn for arn in arns if isinstance(arn, str) and arn.startswith(PREFIX)]
+        if not named:
+            return await forward(call)
+        async with self._listing:
+            for arn in named:
                 await self._moto.run(_put, arn)
-        return await forward(call)
+            return await forward(call)
 
     async def listed(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """List all of them, though they are not all kept."""
         if call.params.get("Scope") == "Local":
             return await forward(call)
-        await self._moto.run(_put_all)
-        try:
-            return await forward(call)
-        finally:
-            await self._moto.run(_drop_unused)
+        async with self._listing:
+            await self._moto.run(_put_all)
+            try:
+                return await forward(call)
+            finally:
+                await self._moto.run(_drop_unused)
 
     def but_for_these(self, then: Interceptor | None = None) -> Interceptor:
         """Return an interceptor that refuses to change what is AWS's, and else goes on."""

@@ -1,5 +1,7 @@
 """What a service's model says of its parameters: what is required, how long a text may be, which values there are.
 
+Their types were looked at when the call was recognised (``json_types``).
+
 https://docs.aws.amazon.com/eventbridge/latest/APIReference/CommonErrors.html (ValidationError)
 """
 
@@ -7,25 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any
 
 import moto.core.utils as moto_utils
 
 from labkit.local.api_call import ApiCall, AwsError
 
-TYPES: dict[str, tuple[type, ...]] = {
-    "string": (str,), "boolean": (bool,), "integer": (int,), "long": (int,), "float": (int, float),
-    "double": (int, float), "list": (list,), "map": (dict,), "structure": (dict,), "timestamp": (datetime,),
-    "blob": (bytes,),
-}  # fmt: skip
 
-
-def check_types(call: ApiCall) -> None:
-    """Refuse parameters of a type that the service's model does not give them, and the absence of required ones.
+def check_required(call: ApiCall) -> None:
+    """Refuse a call without a parameter that the model of the service requires.
 
     Raises:
-        AwsError: ``SerializationException``, ``ValidationException``.
+        AwsError: ``ValidationException``.
     """
     _refuse(_missing(_input(call), call.params, ""))
 
@@ -34,9 +29,9 @@ def check_constraints(call: ApiCall) -> None:
     """Refuse parameters that the model of the service does not allow, all of them in one sentence, as AWS does.
 
     Raises:
-        AwsError: ``SerializationException``, ``ValidationException``.
+        AwsError: ``ValidationException``.
     """
-    check_types(call)
+    check_required(call)
     _refuse(_violations(_input(call), call.params, ""))
 
 
@@ -72,11 +67,6 @@ def _path(path: str, name: str) -> str:
 def _missing(shape: Any, value: Any, path: str) -> Iterator[str]:
     if shape is None:
         return
-    allowed: Any = TYPES[shape.type_name]
-    if not isinstance(value, allowed) or (isinstance(value, bool) and shape.type_name != "boolean"):
-        given = type(value).__name__
-        text = f"The value of {path or 'the request'} must be of type {shape.type_name}; it is of type {given}."
-        raise AwsError("SerializationException", text)
     for name in shape.required_members if shape.type_name == "structure" else ():
         if value.get(name) is None:
             yield f"Value null at '{_path(path, name)}' failed to satisfy constraint: Member must not be null"

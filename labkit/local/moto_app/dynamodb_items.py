@@ -8,15 +8,14 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteIte
 from __future__ import annotations
 
 import zlib
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ApiCall, HttpResponse
+from labkit.local.api_call import ApiCall, Forward, HttpResponse
 from labkit.local.moto_app.app import MotoApp, backend
 
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 LARGEST_BODY = 2**16
 MOST_ITEMS = 25
+LONGEST_KEY = 250  # characters: even at four bytes each it is within the limits of both kinds of keys
 
 
 class Items:
@@ -61,6 +60,8 @@ def _store(call: ApiCall, table_name: Any, items: list[Any]) -> bool:
     if table is None or table.indexes or table.global_indexes or len(call.http.body) > LARGEST_BODY:
         return False
     names = [name for name in (table.hash_key_attr, table.range_key_attr) if name]
+    if any(one["AttributeType"] != "S" for one in table.attr if one["AttributeName"] in names):
+        return False
     keys = [tuple(_key_value(item, name) for name in names) for item in items if _is_plain(item)]
     if len(set(keys)) != len(items) or any(None in key for key in keys):
         return False
@@ -73,9 +74,6 @@ def _key_value(item: dict[str, Any], name: str) -> str | None:
     """Return the value of a key attribute, ``None`` where moto has something to say about it."""
     value = item.get(name, {}).get("S")
     return value if value and len(value) <= LONGEST_KEY else None
-
-
-LONGEST_KEY = 250  # characters: even at four bytes each it is within the limits of both kinds of keys
 
 
 def _is_plain(item: Any) -> bool:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC
 from typing import Any
 
-from labkit.local.api_call import ApiCall, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse
+from labkit.local.moto_app.answers import serialise
 from labkit.local.moto_app.app import MotoApp, backend
-from labkit.local.moto_app.protocols import serialise
 
 PAGE = 100  # names, unless the caller says so
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 
 
 class KinesisStreams:
@@ -51,8 +49,7 @@ class KinesisStreams:
 
         https://docs.aws.amazon.com/kinesis/latest/APIReference/API_ListStreams.html
         """
-        token = call.params.get("NextToken")
-        after = bytes.fromhex(token).decode() if token else call.params.get("ExclusiveStartStreamName") or ""
+        after = _after(call.params)
         found = await self._moto.run(_summaries, call.region, after)
         limit = int(call.params.get("Limit") or PAGE)
         page = found[:limit]
@@ -64,6 +61,15 @@ class KinesisStreams:
         if result["HasMoreStreams"]:
             result["NextToken"] = page[-1]["StreamName"].encode().hex()
         return serialise(call, result)
+
+
+def _after(params: dict[str, Any]) -> str:
+    if not params.get("NextToken"):
+        return params.get("ExclusiveStartStreamName") or ""
+    try:
+        return bytes.fromhex(params["NextToken"]).decode()
+    except ValueError:
+        raise AwsError("InvalidArgumentException", "The NextToken is not one of ListStreams.") from None
 
 
 def _summaries(region: str, after: str) -> list[dict[str, Any]]:

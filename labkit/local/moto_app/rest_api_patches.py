@@ -93,10 +93,6 @@ def _endpoint(configuration: dict[str, Any], path: str, value: str | None) -> di
     return {**changed, "ipAddressType": "dualstack"} if value == "PRIVATE" else changed
 
 
-def _bad_request(message: str) -> AwsError:
-    return AwsError("BadRequestException", message)
-
-
 def patch_usage_plan(region: str, plan_id: str, operations: list[dict[str, str]]) -> dict[str, Any]:
     """Apply UpdateUsagePlan and return the plan."""
     plan = backend("apigateway", region).usage_plans[plan_id]
@@ -117,9 +113,9 @@ def patch_usage_plan(region: str, plan_id: str, operations: list[dict[str, str]]
             elif parts[0] == "apiStages" and len(parts) == 6 and parts[2] == "throttle":
                 _patch_method_throttle(plan, parts, numbers[parts[5]](value))
             else:
-                raise AwsError("BadRequestException", f"Invalid patch path  '{path}' specified for op '{verb}'.")
+                raise _bad_request(f"Invalid patch path  '{path}' specified for op '{verb}'.")
         except (ValueError, KeyError) as error:
-            raise AwsError("BadRequestException", f"Invalid value {value!r} for {path}") from error
+            raise _bad_request(f"Invalid value {value!r} for {path}") from error
     return dict(plan.to_json())
 
 
@@ -127,7 +123,7 @@ def _patch_api_stages(plan: Any, verb: str, value: str) -> None:
     api_id, _, stage = value.partition(":")
     others = [one for one in plan.api_stages if (one["apiId"], one["stage"]) != (api_id, stage)]
     if not stage or (verb == "remove" and len(others) == len(plan.api_stages)):
-        raise AwsError("BadRequestException", "Invalid API Stage specified")
+        raise _bad_request("Invalid API Stage specified")
     plan.api_stages = others if verb == "remove" else [*others, {"apiId": api_id, "stage": stage}]
 
 
@@ -140,7 +136,7 @@ def _patch_method_throttle(plan: Any, parts: list[str], value: float) -> None:
             limits = one.setdefault("throttle", {}).setdefault(endpoint, {"rateLimit": 0.0, "burstLimit": 0})
             limits[parts[5]] = value
             return
-    raise AwsError("BadRequestException", "Invalid API Stage specified")
+    raise _bad_request("Invalid API Stage specified")
 
 
 def patch_method(params: dict[str, Any], region: str) -> dict[str, Any]:
@@ -183,4 +179,8 @@ def _patch(
                 entries[name] = convert(value)
             setattr(target, attribute, entries)
         else:
-            raise AwsError("BadRequestException", f"Invalid patch path {path}")
+            raise _bad_request(f"Invalid patch path {path}")
+
+
+def _bad_request(message: str) -> AwsError:
+    return AwsError("BadRequestException", message)

@@ -18,15 +18,14 @@ SHOWN = frozenset({"cache-control", "content-disposition", "content-encoding", "
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """An object: *body* bytes, *content_type*, *etag* with its quotes, user *metadata*, website redirect or ``""``.
+    """An object: *body* bytes, *content_type*, *etag* with its quotes, website redirect or ``""``.
 
-    *headers* are those that it was stored with besides, such as ``Cache-Control``.
+    *headers* are those that it was stored with besides, such as ``Cache-Control`` and user metadata.
     """
 
     body: bytes
     content_type: str
     etag: str
-    metadata: dict[str, str]
     last_modified: datetime
     website_redirect: str = ""
     headers: dict[str, str] = field(default_factory=dict)
@@ -85,6 +84,22 @@ class Buckets:
         """Return the bucket policy as a dict."""
         return await self._moto.run(_policy, bucket)
 
+    async def website(self, bucket: str) -> dict[str, Any] | None:
+        """Return the website configuration, with the names of the API, or ``None``."""
+        return await self._moto.run(_website, bucket)
+
+    async def cors_rules(self, bucket: str) -> list[dict[str, Any]] | None:
+        """Return the rules for cross-origin requests, with the names of the API; ``None``: there is no such bucket."""
+        return await self._moto.run(_cors_rules, bucket)
+
+    async def public_access_block(self, bucket: str) -> dict[str, bool]:
+        """Return the four settings; all are false where the block was removed."""
+        return await self._moto.run(_public_access_block, bucket)
+
+    async def block_public_access(self, bucket: str) -> None:
+        """Switch all four settings on, as every new bucket has them."""
+        await self._moto.run(_block_public_access, bucket)
+
 
 def find_bucket(name: str) -> Any:
     """Return moto's bucket, or ``None``."""
@@ -110,12 +125,10 @@ def _get_object(bucket: str, key: str) -> StoredObject | None:
     if stored is None:
         return None
     metadata = {name.lower(): str(value) for name, value in (stored.metadata or {}).items()}
-    user = {name[11:]: value for name, value in metadata.items() if name.startswith("x-amz-meta-")}
     return StoredObject(
         body=stored.value,
         content_type=metadata.get("content-type", "binary/octet-stream"),
         etag=stored.etag,
-        metadata=user,
         last_modified=stored.last_modified,
         website_redirect=stored.website_redirect_location or "",
         headers={name: value for name, value in metadata.items() if name in SHOWN or name.startswith("x-amz-meta-")},
@@ -145,29 +158,6 @@ def _policy(bucket: str) -> dict[str, Any] | None:
     found = find_bucket(bucket)
     text = found.policy if found is not None else None
     return json.loads(text) if text else None
-
-
-class BucketAccess:
-    """Website settings and Block Public Access of moto's buckets."""
-
-    def __init__(self, moto: MotoApp) -> None:
-        self._moto = moto
-
-    async def website(self, bucket: str) -> dict[str, Any] | None:
-        """Return the website configuration, with the names of the API, or ``None``."""
-        return await self._moto.run(_website, bucket)
-
-    async def cors_rules(self, bucket: str) -> list[dict[str, Any]] | None:
-        """Return the rules for cross-origin requests, with the names of the API; ``None``: there is no such bucket."""
-        return await self._moto.run(_cors_rules, bucket)
-
-    async def public_access_block(self, bucket: str) -> dict[str, bool]:
-        """Return the four settings; all are false where the block was removed."""
-        return await self._moto.run(_public_access_block, bucket)
-
-    async def block_public_access(self, bucket: str) -> None:
-        """Switch all four settings on, as every new bucket has them."""
-        await self._moto.run(_block_public_access, bucket)
 
 
 def _website(bucket: str) -> dict[str, Any] | None:
@@ -209,42 +199,3 @@ def _block_public_access(bucket: str) -> None:
     found = find_bucket(bucket)
     if found is not None and found.public_access_block is None:
         found.public_access_block = PublicAccessBlock(True, True, True, True)
-
-
-@dataclass(frozen=True, slots=True)
-class Listed:
-    """One object in a listing; *last_modified* as S3 writes it."""
-
-    key: str
-    last_modified: str
-    etag: str
-    size: int
-    storage_class: str
-
-
-class Listing:
-    """The objects of moto's buckets: moto itself takes 0.45 ms a key to answer ListObjectsV2, this 0.01 ms."""
-
-    def __init__(self, moto: MotoApp) -> None:
-        self._moto = moto
-
-    async def objects(self, bucket: str, prefix: str, after: str, most: int) -> list[Listed] | None:
-        """Return up to *most* objects whose key begins with *prefix* and is greater than *after*, in order."""
-        return await self._moto.run(_listed, bucket, prefix, after, most)
-
-
-def _listed(bucket: str, prefix: str, after: str, most: int) -> list[Listed] | None:
-    found = find_bucket(bucket)
-    if found is None:
-        return None
-    keys = sorted(key for key in found.keys if key > after and key.startswith(prefix))
-    listed: list[Listed] = []
-    for key in keys:
-        stored = found.keys[key]
-        if isinstance(stored, FakeDeleteMarker):
-            continue
-        if len(listed) == most:
-            break
-        modified = f"{stored.last_modified:%Y-%m-%dT%H:%M:%S.000Z}"
-        listed.append(Listed(key, modified, stored.etag, stored.size, stored.storage_class))
-    return listed

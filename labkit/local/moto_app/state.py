@@ -2,25 +2,34 @@
 
 What grows with every visit stands in *containers* of moto's: the objects of a bucket, the items of a table, the records
 of a stream, the events of a log stream. A backend is small without them. So a record of it only names the containers
-that the journal knows already, and what happens in them is a record of its own.
+that the journal knows already, and what happens in them is a record of its own. ``state_changes`` tells from a call
+what to look at, ``containers`` where it is.
 """
 
 from __future__ import annotations
 
+import contextlib
 import importlib
-import io
 import pickle
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 from moto import backends
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall
-from labkit.local.moto_app.app import MotoApp, backend, import_responses, regions_of
+from labkit.local.moto_app.app import MotoApp, backend, regions_of
+from labkit.local.moto_app.containers import (
+    SERVICES,
+    containers,
+    existing_backends,
+    find_container,
+    log_stream,
+    pickled,
+    places_below,
+    unpickled,
+)
 from labkit.local.moto_app.state_changes import Changes, Place
 
-SERVICES = ("s3", "dynamodb", "iam", "logs", "apigateway", "kinesis", "cloudwatch")
 LOG_STREAM_FIELDS = ("last_ingestion_time", "stored_bytes", "upload_sequence_token")
 
 Record = tuple[Any, ...]
@@ -62,7 +71,7 @@ class MotoState:
 
     def _everything(self) -> list[Record]:
         self._known, self._lengths = {}, {}
-        return [self._backend(service, region) for service, region in _existing()]
+        return [self._backend(service, region) for service, region in existing_backends()]
 
     def _collect(self, changes: Changes) -> list[Record]:
         for region in changes.rewritten:
@@ -71,9 +80,9 @@ class MotoState:
         touched: list[Place] = [("s3", "aws", bucket) for bucket, _ in changes.objects]
         for region, table in changes.items:
             touched += [("dynamodb", region, table, "items"), ("dynamodb", region, table, "stream")]
-        touched += [place for grown in changes.grown for place in _below(grown)]
+        touched += [place for grown in changes.grown for place in places_below(grown)]
         for place in touched:
-            found = _container(place)
+            found = find_container(place)
             if found is not None and self._known.get(place) is not found:
                 changes.backends.add((place[0], place[1]))
         records = [self._backend(service, region) for service, region in sorted(changes.backends)]
@@ -85,7 +94,7 @@ class MotoState:
 
     def _backend(self, service: str, region: str) -> Record:
         """Return a record of a backend; afterwards the journal knows its containers."""
-        kept, now = backend(service, region), dict(_containers(service, region))
+        kept, now = backend(service, region), dict(containers(service, region))
         known = {id(one): place for place, one in now.items() if self._known.get(place) is one}
         self._lengths = {
             place: n for place, n in self._lengths.items() if place[:2] != (service, region) or place in now
@@ -94,14 +103,12 @@ class MotoState:
             if id(one) not in known:
                 self._lengths[place] = len(one)
         self._known = {place: one for place, one in self._known.items() if place[:2] != (service, region)} | now
-        buffer = io.BytesIO()
-        _Pickler(buffer, known).dump(kept)
-        return ("backend", service, region, buffer.getvalue())
+        return ("backend", service, region, pickled(kept, known))
 
     def _grown(self, place: Place) -> Record | None:
-        if place[0] == "s3" or place[-1] == "items":
+        if place[0] == "s3" or (place[0] == "dynamodb" and place[3] == "items"):  # these have records of their own
             return None
-        container = _container(place)
+        container = find_container(place)
         start, end = self._lengths.get(place, 0), 0 if container is None else len(container)
         if container is None or end <= start:
             return None
@@ -110,12 +117,10 @@ class MotoState:
             tail: Any = {number: container[number] for number in range(start + 1, end + 1)}
         else:
             tail = container[start:]
-        fields = {name: getattr(_log_stream(place), name) for name in LOG_STREAM_FIELDS} if place[0] == "logs" else {}
+        fields = {name: getattr(log_stream(place), name) for name in LOG_STREAM_FIELDS} if place[0] == "logs" else {}
         return ("grown", place, start, pickle.dumps(tail, 5), fields)
 
     def _restore(self, records: list[Record]) -> None:
-        for service in dict.fromkeys(record[1] for record in records if record[0] == "backend"):
-            import_responses(service)
         for kind, *rest in records:
             getattr(self, f"_restore_{kind}")(*rest)
         for place, one in self._known.items():
@@ -123,8 +128,9 @@ class MotoState:
         _correct_globals()
 
     def _restore_backend(self, service: str, region: str, data: bytes) -> None:
-        regions_of(service)[region] = _Unpickler(io.BytesIO(data), self._known).load()
-        now = dict(_containers(service, region))
+        regions = regions_of(service)  # which imports the classes of what is unpickled
+        regions[region] = unpickled(data, self._known)
+        now = dict(containers(service, region))
         self._known = {place: one for place, one in self._known.items() if place[:2] != (service, region)} | now
 
     def _restore_object(self, bucket: str, key: str, data: bytes) -> None:
@@ -153,92 +159,13 @@ class MotoState:
         else:
             container[start:] = tail
         for name, value in fields.items():
-            setattr(_log_stream(place), name, value)
+            setattr(log_stream(place), name, value)
 
     def _reset(self) -> None:
-        for service, region in _existing():
+        for service, region in existing_backends():
             del regions_of(service)[region]
         _correct_globals()
         self.changes, self._known, self._lengths = Changes(), {}, {}
-
-
-class _Pickler(pickle.Pickler):
-    """Writes the place of a known container instead of the container, which it finds by its identity."""
-
-    def __init__(self, file: io.BytesIO, known: dict[int, Place]) -> None:
-        super().__init__(file, 5)
-        self._known = known
-
-    def persistent_id(self, one: Any) -> Place | None:
-        return self._known.get(id(one))
-
-
-class _Unpickler(pickle.Unpickler):
-    """Puts the container back where its place stands."""
-
-    def __init__(self, file: io.BytesIO, known: dict[Place, Any]) -> None:
-        super().__init__(file)
-        self._known = known
-
-    def persistent_load(self, place: Place) -> Any:
-        return self._known[place]
-
-
-def _existing() -> Iterator[tuple[str, str]]:
-    """Yield the backends that were used: service and region."""
-    for service in SERVICES:
-        if f"moto.{service}.models" in sys.modules:
-            for region in list(regions_of(service)):
-                yield service, region
-
-
-def _containers(service: str, region: str) -> Iterator[tuple[Place, Any]]:
-    """Yield the containers of a backend, each with its place."""
-    kept, here = backend(service, region), (service, region)
-    if service == "s3":
-        for name, bucket in kept.buckets.items():
-            yield (*here, name), bucket.keys
-    elif service == "dynamodb":
-        for name, table in kept.tables.items():
-            yield (*here, name, "items"), table.items
-            if table.stream_shard is not None:
-                yield (*here, name, "stream"), table.stream_shard.items
-    elif service == "logs":
-        for group in kept.groups.values():
-            for name, stream in group.streams.items():
-                yield (*here, group.name, name), stream.events
-    elif service == "kinesis":
-        for name, stream in kept.streams.items():
-            for shard, one in stream.shards.items():
-                yield (*here, name, shard), one.records
-
-
-def _container(place: Place) -> Any:
-    """Return one container, or ``None``."""
-    kept = backend(place[0], place[1])
-    try:
-        if place[0] == "s3":
-            return kept.buckets[place[2]].keys
-        if place[0] == "dynamodb":
-            table = kept.tables[place[2]]
-            return table.items if place[3] == "items" else table.stream_shard.items
-        if place[0] == "logs":
-            return _log_stream(place).events
-        return kept.streams[place[2]].shards[place[3]].records
-    except (KeyError, AttributeError):
-        return None
-
-
-def _below(place: Place) -> list[Place]:
-    """Return the places of a log stream (itself) or of a Kinesis stream (its shards)."""
-    if place[0] == "logs":
-        return [place]
-    stream = backend(place[0], place[1]).streams.get(place[2])
-    return [(*place, shard) for shard in stream.shards] if stream else []
-
-
-def _log_stream(place: Place) -> Any:
-    return backend("logs", place[1]).groups[place[2]].streams[place[3]]
 
 
 def _object(bucket: str, key: str) -> Record | None:
@@ -260,11 +187,10 @@ def _items(region: str, table_name: str, written: list[dict[str, Any]]) -> Recor
         return None
     found = []
     for item in written:
-        if table.hash_key_attr not in item or (table.range_key_attr and table.range_key_attr not in item):
-            continue  # it was refused
-        hash_key = dynamo_type(item[table.hash_key_attr])
-        range_key = dynamo_type(item[table.range_key_attr]) if table.range_key_attr else None
-        found.append((hash_key, range_key, table.get_item(hash_key, range_key)))
+        with contextlib.suppress(Exception):  # a call that was refused may have had anything for a key
+            hash_key = dynamo_type(item[table.hash_key_attr])
+            range_key = dynamo_type(item[table.range_key_attr]) if table.range_key_attr else None
+            found.append((hash_key, range_key, table.get_item(hash_key, range_key)))
     return ("items", region, table_name, pickle.dumps(found, 5))
 
 
@@ -278,9 +204,9 @@ def _correct_globals() -> None:
         log_event = sys.modules["moto.logs.models"].LogEvent
         events = [
             event.event_id
-            for service, region in _existing()
+            for service, region in existing_backends()
             if service == "logs"
-            for _, kept in _containers("logs", region)
+            for _, kept in containers("logs", region)
             for event in kept
         ]
         log_event._event_id = max([log_event._event_id, *(number + 1 for number in events)])

@@ -446,6 +446,24 @@ def test_a_trail_tells_when_it_was_started_stopped_and_delivered(client, make_tr
     assert (refused, stopped["IsLogging"], "StopLoggingTime" in stopped) == ("AccessDenied", False, True)
 
 
+def test_what_a_bucket_does_not_take_is_written_when_it_does(client, make_trail, *, recorded, unique, eventually):
+    """CloudTrail tries for 30 days (cloudtrail-user-guide, "CloudTrail trail costs": a misconfigured trail)."""
+    cloudtrail, s3, (name, bucket), wanted = client("cloudtrail"), client("s3"), make_trail(), unique("q")
+    policy = s3.get_bucket_policy(Bucket=bucket)["Policy"]
+    s3.delete_bucket_policy(Bucket=bucket)
+    cloudtrail.start_logging(Name=name)
+
+    client("sqs").create_queue(QueueName=wanted)
+    assert eventually(lambda: cloudtrail.get_trail_status(Name=name).get("LatestDeliveryError")) == "AccessDenied"
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy)
+
+    def names():
+        return [one["requestParameters"]["queueName"] for one in recorded(bucket) if one["eventName"] == "CreateQueue"]
+
+    assert eventually(lambda: wanted in names())
+    assert "LatestDeliveryError" not in cloudtrail.get_trail_status(Name=name)
+
+
 @pytest.mark.parametrize(
     ("name", "message"),
     [

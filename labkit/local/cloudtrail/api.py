@@ -11,9 +11,10 @@ from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError, checked
 from labkit.local.clock import Clock
-from labkit.local.cloudtrail.delivery import Delivery
+from labkit.local.cloudtrail.delivery import Delivery, written
 from labkit.local.cloudtrail.event_history import EventHistory
 from labkit.local.cloudtrail.record import is_management_event, record_of
+from labkit.local.cloudtrail.trail_bucket import TrailBucket
 from labkit.local.cloudtrail.trails import Trails
 from labkit.local.picture import Arrow, Part, Picture
 
@@ -34,10 +35,11 @@ class CloudTrail:
         note: Callable[..., None] = lambda *change: None,
     ) -> None:
         self._check, self._clock, self._note, self._history = check, clock, note, EventHistory()
-        self._trails = Trails(bucket_exists=bucket_exists, bucket_policy=bucket_policy, now=clock.now)
+        bucket = TrailBucket(exists=bucket_exists, policy=bucket_policy)
+        self._trails = Trails(check_bucket=bucket.check, now=clock.now)
         self._delivery = Delivery(
             trail=self._trails.all.get,
-            why_not=self._trails.why_not,
+            why_not=bucket.why_not,
             put_object=put_object,
             put_service_event=put_service_event,
             clock=clock,
@@ -87,7 +89,7 @@ class CloudTrail:
 
     def delete_trail(self, call: ApiCall) -> None:
         """Delete a trail, and the records that were to be written into its next file."""
-        self._delivery.unwritten.pop(self._trails.delete_trail(call), None)
+        self._delivery.forget(self._trails.delete_trail(call))
 
     def snapshot(self) -> dict[str, Any]:
         """Return the state as plain data: history, trails, and the records that no file and no rule has got yet."""
@@ -115,7 +117,7 @@ class CloudTrail:
         else:
             [count] = more
             if what in state["unwritten"]:
-                state["unwritten"][what] = state["unwritten"][what][count:]
+                written(state["unwritten"], what, count)
 
     def restore(self, state: dict[str, Any]) -> None:
         """Go on from a snapshot."""

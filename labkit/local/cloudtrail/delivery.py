@@ -16,9 +16,11 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID
 from labkit.local.clock import Clock
+from labkit.local.cloudtrail.trail_bucket import log_prefix
 
 LOG_FILE_SECONDS = 300.0
 EVENT_SECONDS = 60.0
+MOST_KEPT = 10_000  # records that a bucket does not take; AWS tries for 30 days
 
 
 class Delivery:
@@ -41,13 +43,19 @@ class Delivery:
         self._clock, self._emit = clock, emit
         self.unwritten: dict[str, list[dict[str, Any]]] = {}
         self.unsent: dict[str, dict[str, Any]] = {}
+        self._writing: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
     def to_log_file(self, trail_arn: str, record: dict[str, Any]) -> None:
         """Write *record* into the trail's next log file."""
         self.unwritten.setdefault(trail_arn, []).append(record)
-        if len(self.unwritten[trail_arn]) == 1:
+        if trail_arn not in self._writing:
+            self._writing.add(trail_arn)
             self._later(self._write_log_files(trail_arn))
+
+    def forget(self, trail_arn: str) -> None:
+        """Drop what a trail that is deleted has not written yet."""
+        self._note("written", trail_arn, len(self.unwritten.pop(trail_arn, [])))
 
     def to_rules(self, record: dict[str, Any]) -> None:
         """Send *record* to EventBridge."""
@@ -73,27 +81,38 @@ class Delivery:
         self._note("sent", record["eventID"])
 
     async def _write_log_files(self, arn: str) -> None:
-        await asyncio.sleep(self._clock.scaled(LOG_FILE_SECONDS))
-        records, trail = self.unwritten.pop(arn, []), self._trail(arn)
-        if trail is not None and records:
-            await self._put_log_files(trail, records)
-        self._note("written", arn, len(records))
+        """Write what has come together, again and again until nothing is left; a record stays until it is written."""
+        try:
+            while self.unwritten.get(arn):
+                await asyncio.sleep(self._clock.scaled(LOG_FILE_SECONDS))
+                waiting, trail = self.unwritten.get(arn, []), self._trail(arn)
+                if trail is None:
+                    return self.forget(arn)
+                records = list(waiting)
+                done = len(records) if await self._put_log_files(trail, records) else max(0, len(records) - MOST_KEPT)
+                if done and self.unwritten.get(arn) is waiting:  # else the trail was deleted meanwhile
+                    written(self.unwritten, arn, done)
+                    self._note("written", arn, done)
+        finally:
+            self._writing.discard(arn)
 
-    async def _put_log_files(self, trail: dict[str, Any], records: list[dict[str, Any]]) -> None:
-        trail["delivery_error"] = await self._why_not(trail)
-        if trail["delivery_error"]:
-            self._emit("not delivered", trail=trail["Name"], bucket=trail["S3BucketName"], why=trail["delivery_error"])
-            return
+    async def _put_log_files(self, trail: dict[str, Any], records: list[dict[str, Any]]) -> bool:
+        known, why = trail.get("delivery_error"), await self._why_not(trail)
+        trail["delivery_error"] = why
+        if why:
+            if why != known:
+                self._emit("not delivered", trail=trail["Name"], bucket=trail["S3BucketName"], why=why)
+            return False
         for region in sorted({record["awsRegion"] for record in records}):
             await self._put_log_file(trail, region, [one for one in records if one["awsRegion"] == region])
         trail["times"]["LatestDeliveryTime"] = self._clock.now()
+        return True
 
     async def _put_log_file(self, trail: dict[str, Any], region: str, records: list[dict[str, Any]]) -> None:
         now = datetime.fromtimestamp(self._clock.now(), UTC)
-        prefix = f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
         unique = "".join(secrets.choice(string.ascii_letters + string.digits) for _ in range(16))
         key = (
-            f"{prefix}AWSLogs/{ACCOUNT_ID}/CloudTrail/{region}/{now:%Y/%m/%d}/"
+            f"{log_prefix(trail)}/CloudTrail/{region}/{now:%Y/%m/%d}/"
             f"{ACCOUNT_ID}_CloudTrail_{region}_{now:%Y%m%dT%H%MZ}_{unique}.json.gz"
         )
         content = gzip.compress(json.dumps({"Records": records}, default=str).encode())
@@ -118,3 +137,10 @@ class Delivery:
                 self.to_log_file(arn, record)
         for record in state["unsent"]:
             self.to_rules(record)
+
+
+def written(unwritten: dict[str, list[dict[str, Any]]], arn: str, count: int) -> None:
+    """Take the oldest records of a trail out of what is not written yet."""
+    del unwritten[arn][:count]
+    if not unwritten[arn]:
+        del unwritten[arn]

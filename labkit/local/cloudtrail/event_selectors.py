@@ -17,13 +17,8 @@ MOST_SELECTORS, MOST_RESOURCES, MOST_VALUES = 5, 250, 500
 READ_WRITE_TYPES = ("ReadOnly", "WriteOnly", "All")
 EXCLUDABLE = ("kms.amazonaws.com", "rdsdata.amazonaws.com")
 DATA_TYPES = {"AWS::S3::Object": "s3", "AWS::Lambda::Function": "lambda"}
-FIELDS = {
-    "Management": {"eventCategory", "readOnly", "eventSource", "eventName", "eventType", "userIdentity.arn"},
-    "Data": {
-        "eventCategory", "readOnly", "eventSource", "eventName", "eventType", "userIdentity.arn", "resources.type",
-        "resources.ARN",
-    },
-}  # fmt: skip
+OF_EVERY_EVENT = {"eventCategory", "readOnly", "eventSource", "eventName", "eventType", "userIdentity.arn"}
+FIELDS = {"Management": OF_EVERY_EVENT, "Data": OF_EVERY_EVENT | {"resources.type", "resources.ARN"}}
 OPERATORS: dict[str, Callable[[str, str], bool]] = {
     "Equals": operator.eq,
     "StartsWith": str.startswith,

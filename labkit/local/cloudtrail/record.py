@@ -12,7 +12,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, is_read
 from labkit.local.iam_actions import resources_of
 
 # Data events are off by default, and these calls are data events (or, for logs, recorded nowhere).
@@ -63,7 +63,6 @@ EVENT_NAMES = {
     ("lambda", "DeleteEventSourceMapping"): "DeleteEventSourceMapping20150331",
 }
 SOURCES = {"cloudwatch": "monitoring", "dynamodbstreams": "dynamodb"}
-READ_PREFIXES = ("Get", "List", "Describe", "Head", "Lookup", "Test", "Batch", "Select", "AssumeRole")
 LEFT_OUT = {
     "ZipFile", "Environment", "Code", "MessageBody", "Message", "Payload", "SecretAccessKey", "Password", "Body",
     "NewPassword", "OldPassword",
@@ -85,7 +84,8 @@ def is_management_event(call: ApiCall) -> bool:
 def record_of(call: ApiCall, response: dict[str, Any] | None, error: AwsError | None, now: float) -> dict[str, Any]:
     """Return the record. ``tlsDetails`` is absent: the local cloud speaks HTTP."""
     name = EVENT_NAMES.get((call.service, call.operation), call.operation)
-    read_only, management = call.operation.startswith(READ_PREFIXES), is_management_event(call)
+    read_only = is_read(call.operation) or call.operation.startswith("AssumeRole")
+    management = is_management_event(call)
     agent = call.http.headers.get("user-agent")
     record: dict[str, Any] = {
         "eventVersion": "1.11",

@@ -17,7 +17,6 @@ from labkit.local.cloudtrail.event_selectors import (
     services_of_data_events,
 )
 from labkit.local.cloudtrail.trail_checks import check_name, refuse_what_is_not_here
-from labkit.local.policy import allows_principal
 
 MOST_TRAILS = 5
 GLOBAL_SERVICES = {"iam.amazonaws.com", "sts.amazonaws.com"}
@@ -30,11 +29,10 @@ class Trails:
     def __init__(
         self,
         *,
-        bucket_exists: Callable[[str], Awaitable[bool]],
-        bucket_policy: Callable[[str], Awaitable[dict[str, Any] | None]],
+        check_bucket: Callable[[dict[str, Any]], Awaitable[None]],
         now: Callable[[], float],
     ) -> None:
-        self._bucket_exists, self._bucket_policy, self._now = bucket_exists, bucket_policy, now
+        self._check_bucket, self._now = check_bucket, now
         self.all: dict[str, dict[str, Any]] = {}
         self.data_services: set[str] = set()
 
@@ -71,11 +69,6 @@ class Trails:
         check_name(name)
         refuse_what_is_not_here(params)
         arn = _arn(name, call.region)
-        if arn in self.all:
-            raise AwsError("TrailAlreadyExistsException", f"Trail {name} already exists for customer: {ACCOUNT_ID}")
-        if sum(trail["HomeRegion"] == call.region for trail in self.all.values()) >= MOST_TRAILS:
-            text = f"User: {ACCOUNT_ID} already has {MOST_TRAILS} trails in {call.region}."
-            raise AwsError("MaximumNumberOfTrailsExceededException", text)
         trail = {
             "Name": name,
             "S3BucketName": str(params.get("S3BucketName") or ""),
@@ -93,48 +86,28 @@ class Trails:
             "selectors": default_selectors(),
             "tags": {tag["Key"]: tag.get("Value", "") for tag in params.get("TagsList") or []},
         }
-        await self._check(trail)
+        _check_regions(trail)
+        await self._check_bucket(trail)
+        self._check_new(trail)  # last: while the bucket was asked, another call may have made one
         self.all[arn] = trail
         return _shown(trail)
 
-    async def _check(self, trail: dict[str, Any]) -> None:
-        if trail["IsMultiRegionTrail"] and not trail["IncludeGlobalServiceEvents"]:
-            text = "Multi-Region trail must include global service events."
-            raise AwsError("InvalidParameterCombinationException", text)
-        bucket, why = trail["S3BucketName"], await self.why_not(trail)
-        if why == "NoSuchBucket":
-            raise AwsError("S3BucketDoesNotExistException", f"S3 bucket {bucket} does not exist!", 404)
-        if why:
-            text = f"Incorrect S3 bucket policy is detected for bucket: {bucket}"
-            raise AwsError("InsufficientS3BucketPolicyException", text, 403)
-
-    async def why_not(self, trail: dict[str, Any]) -> str:
-        """Return S3's error code for a log file of a trail, or ``""`` when its bucket takes it."""
-        bucket, prefix = trail["S3BucketName"], f"{trail['S3KeyPrefix']}/" if trail.get("S3KeyPrefix") else ""
-        if not await self._bucket_exists(bucket):
-            return "NoSuchBucket"
-        context = {
-            "aws:SourceArn": trail["TrailARN"],
-            "s3:x-amz-acl": "bucket-owner-full-control",
-            "aws:SourceAccount": ACCOUNT_ID,
-        }
-        needed = {
-            "s3:GetBucketAcl": f"arn:aws:s3:::{bucket}",
-            "s3:PutObject": f"arn:aws:s3:::{bucket}/{prefix}AWSLogs/{ACCOUNT_ID}/x",
-        }
-        policy, principal = await self._bucket_policy(bucket), {"Service": "cloudtrail.amazonaws.com"}
-        allowed = all(
-            allows_principal(policy, principal=principal, action=action, resource=resource, context=context) == "allow"
-            for action, resource in needed.items()
-        )
-        return "" if allowed else "AccessDenied"
+    def _check_new(self, trail: dict[str, Any]) -> None:
+        region = trail["HomeRegion"]
+        if trail["TrailARN"] in self.all:
+            text = f"Trail {trail['Name']} already exists for customer: {ACCOUNT_ID}"
+            raise AwsError("TrailAlreadyExistsException", text)
+        if sum(one["HomeRegion"] == region for one in self.all.values()) >= MOST_TRAILS:
+            text = f"User: {ACCOUNT_ID} already has {MOST_TRAILS} trails in {region}."
+            raise AwsError("MaximumNumberOfTrailsExceededException", text)
 
     async def update_trail(self, call: ApiCall) -> dict[str, Any]:
         """Change a trail."""
         trail = self._own(call)
         refuse_what_is_not_here(call.params)
         changed = {name: call.params[name] for name in SET_BY_CALLER if call.params.get(name) is not None}
-        await self._check({**trail, **changed})
+        _check_regions({**trail, **changed})
+        await self._check_bucket({**trail, **changed})
         trail.update(changed)
         return _shown(trail)
 
@@ -249,6 +222,12 @@ class Trails:
         if arn not in self.all:
             raise AwsError("TrailNotFoundException", f"Unknown trail: {name} for the user: {ACCOUNT_ID}", 404)
         return self.all[arn]
+
+
+def _check_regions(trail: dict[str, Any]) -> None:
+    if trail["IsMultiRegionTrail"] and not trail["IncludeGlobalServiceEvents"]:
+        text = "Multi-Region trail must include global service events."
+        raise AwsError("InvalidParameterCombinationException", text)
 
 
 def _concerns(trail: dict[str, Any], record: dict[str, Any]) -> bool:

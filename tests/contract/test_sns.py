@@ -817,6 +817,26 @@ def listener():
         server.shutdown()
 
 
+def test_the_delivery_policy_of_a_topic_says_how_often_an_http_endpoint_is_tried(
+    client, queue, topic, *, listener, eventually
+):
+    """It stands in EffectiveDeliveryPolicy, and it counts: here for no second try before the dead-letter queue."""
+    sns, (url, got, statuses) = client("sns"), listener
+    dlq, dlq_arn = open_queue(client, queue, "sns.amazonaws.com")
+    once = json.dumps({"http": {"defaultHealthyRetryPolicy": {"numRetries": 0}}})
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DeliveryPolicy", AttributeValue=once)
+    redrive = {"RedrivePolicy": json.dumps({"deadLetterTargetArn": dlq_arn})}
+    sns.subscribe(TopicArn=topic, Protocol="http", Endpoint=url, Attributes=redrive)
+    assert opened(json.loads(eventually(lambda: got)[0][1])["SubscribeURL"])[0] == 200
+    statuses += [500]
+
+    sns.publish(TopicArn=topic, Message="m")
+
+    [letter] = client("sqs").receive_message(QueueUrl=dlq, WaitTimeSeconds=5)["Messages"]
+    assert json.loads(letter["Body"])["Message"] == "m"
+    assert len(got) == 2  # the request to confirm, and one try
+
+
 def test_an_http_endpoint_confirms_and_gets_messages_again_after_a_failure(client, topic, listener, eventually):
     """The POSTs have SNS's headers; a 5xx is tried again after 20 s (scaled), a 4xx is not."""
     sns, (url, got, statuses) = client("sns"), listener

@@ -7,6 +7,7 @@ import email
 import email.policy
 import json
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -95,7 +96,22 @@ def test_every_delivery_policy_is_refused_or_can_be_shown_and_followed(policy):
     except AwsError:
         return
     assert json.loads(effective_delivery_policy({"DeliveryPolicy": text}))["http"]
-    assert all(0 < wait <= 3600 for wait in retry_pauses({"attributes": {"DeliveryPolicy": text}}))
+    assert all(0 < wait <= 3600 for wait in retry_pauses("", text))
+
+
+@pytest.mark.parametrize(
+    ("own", "http", "pauses"),
+    [
+        ({}, {}, [20, 20, 20]),
+        ({}, {"defaultHealthyRetryPolicy": {"numRetries": 1}}, [20]),
+        ({"healthyRetryPolicy": {"numRetries": 2}}, {"defaultHealthyRetryPolicy": {"minDelayTarget": 10}}, [10, 20]),
+        ({"healthyRetryPolicy": {"numRetries": 0}}, {"disableSubscriptionOverrides": True}, [20, 20, 20]),
+    ],
+    ids=["defaults", "the topic's", "both", "the subscription's own is forbidden"],
+)
+def test_a_delivery_is_tried_again_as_the_subscription_and_its_topic_say(own, http, pauses):
+    """https://docs.aws.amazon.com/sns/latest/dg/sns-message-delivery-retries.html."""
+    assert retry_pauses(json.dumps(own), json.dumps({"http": http})) == pauses
 
 
 SUBSCRIPTION = {"arn": "arn", "topic": "arn", "token": "t", "endpoint": "ada@example.com", "unsubscribe_token": "t"}

@@ -44,6 +44,7 @@ class Sns:
             queue_policy=queue_policy,
             invoke_event=invoke_event,
             permits=permits,
+            topic_delivery_policy=self._delivery_policy_of,
             public_url=public_url,
             clock=clock,
             measure=measure,
@@ -70,6 +71,10 @@ class Sns:
 
     def _topic_of(self, call: ApiCall) -> dict[str, Any]:
         return self._topics.of(call)
+
+    def _delivery_policy_of(self, topic_arn: str) -> str:
+        topic = self._topics.by_arn.get(topic_arn, {"attributes": {}})
+        return str(topic["attributes"].get("DeliveryPolicy", ""))
 
     def _topic_deleted(self, arn: str) -> None:
         self._subscriptions.forget_topic(arn)

@@ -17,7 +17,7 @@ from labkit.local.api_call import ACCOUNT_ID, AwsError
 from labkit.local.clock import Clock
 from labkit.local.policy import allows_principal
 from labkit.local.sns.email import SENDER, confirmation_mail, notification_mail
-from labkit.local.sns.http_endpoint import post
+from labkit.local.sns.http_endpoint import post, retry_pauses
 from labkit.local.sns.notification import Message, lambda_event, notification
 
 RETRIES = (10, 10, *(min(600, 10 * 2**n) for n in range(10)), *(600 for _ in range(38)))
@@ -37,6 +37,7 @@ class Delivery:
         queue_policy: Callable[[str], dict[str, Any] | None],
         invoke_event: Callable[..., str],
         permits: Callable[..., bool],
+        topic_delivery_policy: Callable[[str], str],
         public_url: Callable[[], str],
         clock: Clock,
         measure: Callable[[str, str, float], None],
@@ -46,6 +47,7 @@ class Delivery:
         self._note = note
         self._send_mail, self._send_to_queue, self._queue_policy = send_mail, send_to_queue, queue_policy
         self._invoke_event, self._permits, self._public_url = invoke_event, permits, public_url
+        self._topic_delivery_policy = topic_delivery_policy
         self._clock, self._measure, self._emit = clock, measure, emit
         self._ways = {
             "sqs": self._to_queue,
@@ -112,7 +114,9 @@ class Delivery:
         self._invoke_event(endpoint, json.dumps(event).encode(), source="sns")
 
     async def _to_url(self, display_name: str, subscription: dict[str, Any], message: Message | None) -> None:
-        await post(subscription, message, self._public_url(), self._pause)
+        own, of_topic = subscription["attributes"].get("DeliveryPolicy", ""), subscription["topic"]
+        pauses = retry_pauses(own, self._topic_delivery_policy(of_topic))
+        await post(subscription, message, self._public_url(), pauses=pauses, pause=self._pause)
 
     async def _pause(self, seconds: float) -> None:
         await asyncio.sleep(self._clock.scaled(seconds))

@@ -10,8 +10,8 @@ import json
 from functools import lru_cache
 from typing import Any
 
-from labkit.local.api_call import AwsError
 from labkit.local.event_pattern import InvalidPattern, Pattern, compile_pattern
+from labkit.local.sns.errors import invalid
 
 MOST_KEYS = 5
 MOST_COMBINATIONS = 150
@@ -27,18 +27,18 @@ def check_filter_policy(text: str, scope: str, reason: str) -> None:
     try:
         policy = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise _invalid(f"{reason}FilterPolicy: failed to parse JSON. {error}") from None
+        raise invalid(f"{reason}FilterPolicy: failed to parse JSON. {error}") from None
     try:
         _compiled(text)
         _check_operators(policy)
     except InvalidPattern as error:
-        raise _invalid(f"{reason}FilterPolicy: {error}") from None
+        raise invalid(f"{reason}FilterPolicy: {error}") from None
     if scope == ATTRIBUTES and _is_nested(policy):
-        raise _invalid(f"{reason}Filter policy scope MessageAttributes does not support nested filter policy")
+        raise invalid(f"{reason}Filter policy scope MessageAttributes does not support nested filter policy")
     if len(policy) > MOST_KEYS:
-        raise _invalid(f"{reason}FilterPolicy: Filter policy can not have more than {MOST_KEYS} keys")
+        raise invalid(f"{reason}FilterPolicy: Filter policy can not have more than {MOST_KEYS} keys")
     if _combinations(policy, 1) > MOST_COMBINATIONS:
-        raise _invalid(f"{reason}FilterPolicy: Filter policy is too complex")
+        raise invalid(f"{reason}FilterPolicy: Filter policy is too complex")
 
 
 def filtered_out(policy: str, scope: str, message: str, attributes: dict[str, Any]) -> str:
@@ -108,7 +108,3 @@ def _combinations(policy: dict[str, Any], depth: int) -> int:
         else:
             product *= len(value) * depth
     return product
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidParameter", f"Invalid parameter: {message}")

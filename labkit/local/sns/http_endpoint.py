@@ -15,8 +15,9 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.local.api_call import AwsError
+from labkit.local.sns.errors import invalid
 from labkit.local.sns.notification import Message, confirmation, notification
-from labkit.local.sns.topic_attributes import DEFAULT_RETRIES, invalid, read_delivery_policy
+from labkit.local.sns.topic_attributes import DEFAULT_RETRIES, read_delivery_policy
 
 TIMEOUT = 15.0
 AGENT = "Amazon Simple Notification Service Agent"
@@ -41,9 +42,14 @@ def check_url(protocol: str, url: str) -> None:
 
 
 async def post(
-    subscription: dict[str, Any], message: Message | None, base_url: str, pause: Callable[[float], Awaitable[None]]
+    subscription: dict[str, Any],
+    message: Message | None,
+    base_url: str,
+    *,
+    pauses: list[float],
+    pause: Callable[[float], Awaitable[None]],
 ) -> None:
-    """Send a message, or without one the request to confirm, and try again as the delivery policy says.
+    """Send a message, or without one the request to confirm; try again after each of the *pauses*.
 
     Raises:
         OSError: Nobody took it.
@@ -64,7 +70,7 @@ async def post(
     if raw:
         headers["x-amz-sns-rawdelivery"] = "true"
     body = content["Message"] if raw else json.dumps(content, indent=2)
-    for wait in (*retry_pauses(subscription), None):
+    for wait in (*pauses, None):
         try:
             await asyncio.to_thread(_post, subscription["endpoint"], body.encode(), headers)
             return
@@ -89,10 +95,14 @@ def _post(url: str, body: bytes, headers: dict[str, str]) -> None:
         raise OSError(f"it answered {status}")
 
 
-def retry_pauses(subscription: dict[str, Any]) -> list[float]:
-    """Return the pauses before the retries: from the least to the longest in even steps."""
-    policy = read_delivery_policy(subscription["attributes"].get("DeliveryPolicy", ""))
-    retries = DEFAULT_RETRIES | (policy.get("healthyRetryPolicy") or {})
+def retry_pauses(own_policy: str, topic_policy: str) -> list[float]:
+    """Return the pauses before the retries: from the least to the longest in even steps.
+
+    A subscription's own delivery policy counts before its topic's, unless that one forbids it.
+    """
+    http = read_delivery_policy(topic_policy).get("http", {})
+    own = {} if http.get("disableSubscriptionOverrides") else read_delivery_policy(own_policy)
+    retries = DEFAULT_RETRIES | http.get("defaultHealthyRetryPolicy", {}) | own.get("healthyRetryPolicy", {})
     least, longest, count = (float(retries[name]) for name in ("minDelayTarget", "maxDelayTarget", "numRetries"))
     return [least + (longest - least) * number / max(1.0, count - 1) for number in range(int(count))]
 

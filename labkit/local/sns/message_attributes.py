@@ -11,6 +11,7 @@ import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.sns.errors import invalid
 
 LARGEST = 262_144
 FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]")
@@ -25,9 +26,9 @@ def check_message(message: dict[str, Any]) -> int:
     """
     text, subject = message.get("Message") or "", message.get("Subject")
     if not text:
-        raise _invalid("Empty message")
+        raise invalid("Empty message")
     if subject is not None and not SUBJECT.fullmatch(subject):
-        raise _invalid("Subject")
+        raise invalid("Subject")
     attributes = message.get("MessageAttributes") or {}
     for name, value in attributes.items():
         _check_name(name)
@@ -41,15 +42,15 @@ def bodies(message: dict[str, Any]) -> dict[str, str]:
     if not message.get("MessageStructure"):
         return {"default": message["Message"]}
     if message["MessageStructure"] != "json":
-        raise _invalid("MessageStructure")
+        raise invalid("MessageStructure")
     try:
         given = json.loads(message["Message"])
         json.dumps(given, ensure_ascii=False).encode()  # half a character would break every delivery
     except (ValueError, RecursionError):
-        raise _invalid("Message Structure - JSON message body failed to parse") from None
+        raise invalid("Message Structure - JSON message body failed to parse") from None
     texts = {name: text for name, text in given.items() if isinstance(text, str)} if isinstance(given, dict) else {}
     if "default" not in texts:
-        raise _invalid("Message Structure - No default entry in JSON message body")
+        raise invalid("Message Structure - No default entry in JSON message body")
     return texts
 
 
@@ -101,7 +102,3 @@ def _size(name: str, value: dict[str, Any]) -> int:
 
 def _bad(message: str) -> AwsError:
     return AwsError("ParameterValueInvalid", message)
-
-
-def _invalid(message: str) -> AwsError:
-    return AwsError("InvalidParameter", f"Invalid parameter: {message}")

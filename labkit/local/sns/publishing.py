@@ -15,11 +15,11 @@ from typing import Any
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
 from labkit.local.sns.delivery import Delivery
+from labkit.local.sns.errors import invalid
 from labkit.local.sns.filter_policy import ATTRIBUTES, filtered_out
 from labkit.local.sns.message_attributes import LARGEST, bodies, check_message
 from labkit.local.sns.notification import Message
 from labkit.local.sns.subscriptions import Subscriptions
-from labkit.local.sns.topic_attributes import invalid
 from labkit.local.sns.topics import Topics
 
 ENTRY_ID = re.compile(r"[A-Za-z0-9_-]+")

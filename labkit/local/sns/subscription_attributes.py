@@ -10,8 +10,9 @@ import re
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.sns.errors import invalid
 from labkit.local.sns.filter_policy import ATTRIBUTES, BODY, check_filter_policy
-from labkit.local.sns.topic_attributes import invalid, read_delivery_policy
+from labkit.local.sns.topic_attributes import read_delivery_policy
 
 QUEUE_ARN = re.compile(r"arn:aws:sqs:[a-z0-9-]+:\d{12}:[A-Za-z0-9_.-]+")
 RAW_PROTOCOLS = ("sqs", "http", "https")

@@ -6,13 +6,10 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
 from __future__ import annotations
 
 import html
-from typing import TYPE_CHECKING
 
 from labkit.local.api_call import AwsError, HttpRequest, HttpResponse
 from labkit.local.pages.inbox_page import HEADERS, page
-
-if TYPE_CHECKING:
-    from labkit.local.sns.subscriptions import Subscriptions
+from labkit.local.sns.subscriptions import Subscriptions
 
 
 class SubscriptionPages:

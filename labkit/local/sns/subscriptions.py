@@ -13,9 +13,9 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
+from labkit.local.sns.errors import invalid
 from labkit.local.sns.http_endpoint import check_url
 from labkit.local.sns.subscription_attributes import read_attributes, same_attributes, set_attribute, shown_attributes
-from labkit.local.sns.topic_attributes import invalid
 from labkit.local.sns.topics import check_arn, page_of
 
 EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,255}")
@@ -180,8 +180,7 @@ class Subscriptions:
 
 def _check_endpoint(protocol: str, endpoint: str, *, fifo: bool) -> None:
     if protocol in NOT_HERE:
-        text = f"the local cloud delivers to {', '.join(PROTOCOLS)}; it does not deliver to {protocol}"
-        raise invalid(text)
+        raise invalid(f"the local cloud delivers to {', '.join(PROTOCOLS)}; it does not deliver to {protocol}")
     if protocol not in PROTOCOLS:
         raise invalid(f"Amazon SNS does not support this protocol string: {protocol}")
     if fifo and protocol != "sqs":

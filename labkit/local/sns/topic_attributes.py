@@ -9,7 +9,8 @@ import json
 import re
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, AwsError
+from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.sns.errors import invalid
 
 DISPLAY_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 PLAIN = {"KmsMasterKeyId"}
@@ -127,8 +128,3 @@ def owner_policy(arn: str) -> str:
         "Condition": {"StringEquals": {"AWS:SourceOwner": ACCOUNT_ID}},
     }
     return json.dumps({"Version": "2008-10-17", "Id": "__default_policy_ID", "Statement": [statement]})
-
-
-def invalid(message: str) -> AwsError:
-    """The error for a parameter that SNS refuses."""
-    return AwsError("InvalidParameter", f"Invalid parameter: {message}")

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.sns.errors import invalid
 from labkit.local.sns.topic_attributes import (
     OWNER_ACTIONS,
     check_topic_attribute,
     effective_delivery_policy,
-    invalid,
     owner_policy,
     read_policy,
 )

@@ -32,7 +32,7 @@ class CloudTrail:
         check: Callable[[ApiCall], None],
         clock: Clock,
         emit: Callable[..., None],
-        note: Callable[..., None] = lambda *change: None,
+        note: Callable[..., None],
     ) -> None:
         self._check, self._clock, self._note, self._history = check, clock, note, EventHistory()
         bucket = TrailBucket(exists=bucket_exists, policy=bucket_policy)

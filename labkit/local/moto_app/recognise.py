@@ -122,9 +122,20 @@ def unfit(call: ApiCall, broken: Exception) -> AwsError | None:
     if call.service == "s3":
         return _malformed_xml() if wrong or _is_malformed(call, shape) else None
     if not wrong:
-        return None
+        empty = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
+        return AwsError("ValidationException", empty) if shape and _holds_empty_value(shape, call.params) else None
     text = report.generate_report() if report and report.has_errors() else f"The request cannot be read: {broken}"
     return AwsError("ValidationError" if call.protocol == "query" else "ValidationException", text, 400)
+
+
+def _holds_empty_value(shape: Any, value: Any) -> bool:
+    """Whether an attribute of DynamoDB stands somewhere as ``{}``, which the model allows and the service does not."""
+    if shape.type_name == "structure":
+        empty = shape.name == "AttributeValue" and not value
+        return empty or any(_holds_empty_value(shape.members[name], one) for name, one in value.items())
+    if shape.type_name == "list":
+        return any(_holds_empty_value(shape.member, one) for one in value)
+    return shape.type_name == "map" and any(_holds_empty_value(shape.value, one) for one in value.values())
 
 
 def _is_malformed(call: ApiCall, shape: Any) -> bool:

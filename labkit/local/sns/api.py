@@ -35,7 +35,7 @@ class Sns:
         public_url: Callable[[], str],
         clock: Clock,
         measure: Callable[[str, str, float], None],
-        note: Callable[..., None] = lambda *change: None,
+        note: Callable[..., None],
         emit: Callable[..., None],
     ) -> None:
         self._delivery = Delivery(

@@ -54,7 +54,7 @@ def check_attribute(name: str, attributes: dict[str, str], protocol: str, *, fif
         if value == "true" and protocol not in RAW_PROTOCOLS:
             raise invalid(f"{reason}Delivery protocol [{protocol}] does not support raw message delivery.")
     elif name in ("FilterPolicy", "FilterPolicyScope"):
-        _check_filter(name, attributes, reason)
+        _check_filter(attributes, reason)
     elif name == "RedrivePolicy":
         _check_redrive(value, reason, fifo=fifo)
     elif name == "DeliveryPolicy":
@@ -89,7 +89,7 @@ def shown_attributes(subscription: dict[str, Any]) -> dict[str, str]:
     }
 
 
-def _check_filter(name: str, attributes: dict[str, str], reason: str) -> None:
+def _check_filter(attributes: dict[str, str], reason: str) -> None:
     scope, policy = attributes.get("FilterPolicyScope", ATTRIBUTES), attributes.get("FilterPolicy", "")
     if scope not in (ATTRIBUTES, BODY):
         text = f"Invalid value [{scope}]. Please use either MessageBody or MessageAttributes"

@@ -138,12 +138,17 @@ def test_topic_attributes_are_kept_or_refused(client, topic):
 
     put("DisplayName", "Visits")
     put("KmsMasterKeyId", "alias/aws/sns")
+    put("MaximumMessageSize", "1024")
     put("DeliveryPolicy", json.dumps({"http": {"defaultHealthyRetryPolicy": {"numRetries": 1}}}))
 
     attributes = sns.get_topic_attributes(TopicArn=topic)["Attributes"]
     assert (attributes["DisplayName"], attributes["KmsMasterKeyId"]) == ("Visits", "alias/aws/sns")
     effective = json.loads(attributes["EffectiveDeliveryPolicy"])["http"]["defaultHealthyRetryPolicy"]
     assert (effective["numRetries"], effective["minDelayTarget"]) == (1, 20)
+    assert attributes["MaximumMessageSize"] == "1024"
+    assert refused(sns.publish, TopicArn=topic, Message="m" * 1025)[1] == "Invalid parameter: Message too long"
+    assert "Must be 1024 to 1048576" in refusal("MaximumMessageSize", "1023")
+    assert "up to 262144 bytes" in refusal("MaximumMessageSize", "1048576")
     assert refusal("FifoTopic", "false") == "Invalid parameter: AttributeName"
     assert refusal("Policy", "nonsense") == "Invalid parameter: Policy Error: null"
     assert refusal("DisplayName", "a\r\nBcc: all@example.com") == "Invalid parameter: DisplayName"
@@ -422,16 +427,19 @@ def test_the_inbox_runs_no_script_whatever_a_mail_holds(client, topic, unique, i
 def test_a_mailed_link_ends_a_subscription(client, topic, unique, mails_to, eventually):
     """It works once, and only as it was mailed."""
     sns, address = client("sns"), f"{unique('ada')}@example.com"
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="DisplayName", AttributeValue="Visits")
     sns.subscribe(TopicArn=topic, Protocol="email", Endpoint=address)
-    opened(link_in(eventually(lambda: mails_to(address))[0], "/confirm"))
-    sns.publish(TopicArn=topic, Message="hello", Subject="A subject")
+    asked = eventually(lambda: mails_to(address))[0]
+    opened(link_in(asked, "/confirm"))
+    sns.publish(TopicArn=topic, Message="hello", Subject="Ein Gruß – „hallo“")
     mail = eventually(lambda: len(mails_to(address)) == 2 and mails_to(address))[0]
     link = link_in(mail, "/unsubscribe")
 
     changed = opened(link.replace("Token=", "Token=0"))
     first, second = opened(link), opened(link)
 
-    assert (mail["subject"], mail["body"].splitlines()[0]) == ("A subject", "hello")
+    assert (mail["subject"], mail["body"].splitlines()[0]) == ("Ein Gruß – „hallo“", "hello")
+    assert [one["from"].partition(" <")[0] for one in (asked, mail)] == ["AWS Notifications", "Visits"]
     assert (changed[0], first[0], second[0]) == (404, 200, 404)
     assert sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"] == []
 
@@ -480,7 +488,7 @@ def test_a_wrong_token_confirms_nothing(client, topic):
         ({"Message": "m", "Subject": ""}, "Subject"),
         ({"Message": "m", "Subject": "two\nlines"}, "Subject"),
         ({"Message": "m", "Subject": "s\r\nBcc: all@example.com"}, "Subject"),
-        ({"Message": "m", "Subject": "x" * 101}, "Subject"),
+        ({"Message": "m", "Subject": "x" * 100}, "Subject"),
         ({"Message": "x" * 262_145}, "Message too long"),
         ({"Message": "x" * 262_140, "MessageAttributes": {"k": {"DataType": "String", "StringValue": "v"}}},
          "Message too long"),
@@ -496,7 +504,7 @@ def test_a_wrong_token_confirms_nothing(client, topic):
     ],
 )  # fmt: skip
 def test_a_message_that_sns_refuses_is_refused(client, topic, given, reason):
-    """Its size counts the attributes; a subject is one line of printable ASCII."""
+    """Its size counts the attributes; a subject is one line of less than 100 characters."""
     code, message = refused(client("sns").publish, TopicArn=topic, **given)
 
     assert (code, message) == ("InvalidParameter", f"Invalid parameter: {reason}")

@@ -134,7 +134,7 @@ def test_no_subject_and_no_display_name_adds_a_header(text):
 
     for mail in (
         notification_mail(SUBSCRIPTION, name, subject, "m", "http://x"),
-        confirmation_mail(SUBSCRIPTION, name, "http://x"),
+        confirmation_mail(SUBSCRIPTION, "http://x"),
     ):
         read = email.message_from_bytes(mail, policy=email.policy.default)
         assert sorted(read.keys()) == sorted(

@@ -59,9 +59,9 @@ class Delivery:
         }
         self.under_way: dict[asyncio.Task[None], tuple[str, dict[str, Any]]] = {}
 
-    def ask(self, display_name: str, subscription: dict[str, Any]) -> None:
+    def ask(self, subscription: dict[str, Any]) -> None:
         """Begin to ask for the confirmation of a subscription."""
-        self.begin({"display_name": display_name, "subscription": subscription, "message": None})
+        self.begin({"display_name": "", "subscription": subscription, "message": None})
 
     def begin(self, delivery: dict[str, Any]) -> None:
         """Begin to deliver a message, or without one to ask for a confirmation."""
@@ -87,7 +87,7 @@ class Delivery:
             if subscription["protocol"].startswith("http"):
                 await self._to_url(display_name, subscription, None)
             else:
-                mail = confirmation_mail(subscription, display_name, self._public_url())
+                mail = confirmation_mail(subscription, self._public_url())
                 await self._mail(subscription["endpoint"], mail)
         except (AwsError, OSError) as error:
             self._emit("not asked to confirm", endpoint=subscription["endpoint"], error=error)

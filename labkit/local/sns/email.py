@@ -14,12 +14,13 @@ from typing import Any
 from labkit.local.sns.notification import subscribe_url, unsubscribe_url
 
 SENDER = "no-reply@sns.amazonaws.com"
+SENDER_NAME = "AWS Notifications"
 LONGEST_LINE = 900  # SMTP allows 998: an event in one line is longer
 NO_SUBJECT = "AWS Notification Message"
 
 
-def confirmation_mail(subscription: dict[str, Any], display_name: str, base_url: str) -> bytes:
-    """Return the mail that asks to confirm a subscription."""
+def confirmation_mail(subscription: dict[str, Any], base_url: str) -> bytes:
+    """Return the mail that asks to confirm a subscription; the topic's display name is not in it."""
     topic_arn, link = subscription["topic"], subscribe_url(subscription, base_url)
     body = (
         "You have chosen to subscribe to the topic:\n"
@@ -27,7 +28,7 @@ def confirmation_mail(subscription: dict[str, Any], display_name: str, base_url:
         "To confirm this subscription, open the link below (if this was in error, no action is necessary):\n"
         f"{link}\n"
     )
-    return _mail(display_name, subscription["endpoint"], "AWS Notification - Subscription Confirmation", body)
+    return _mail(SENDER_NAME, subscription["endpoint"], "AWS Notification - Subscription Confirmation", body)
 
 
 def notification_mail(
@@ -43,12 +44,12 @@ def notification_mail(
         "Please do not reply directly to this email. If you have any questions or comments regarding this email, "
         "please contact us at https://aws.amazon.com/support\n"
     )
-    return _mail(display_name, subscription["endpoint"], subject or NO_SUBJECT, body)
+    return _mail(display_name or SENDER_NAME, subscription["endpoint"], subject or NO_SUBJECT, body)
 
 
-def _mail(display_name: str, to: str, subject: str, body: str) -> bytes:
+def _mail(sender_name: str, to: str, subject: str, body: str) -> bytes:
     mail = EmailMessage()
-    mail["From"] = formataddr((display_name or "AWS Notifications", SENDER))
+    mail["From"] = formataddr((sender_name, SENDER))
     mail["To"] = to
     mail["Subject"] = subject
     mail["Date"] = format_datetime(datetime.now(UTC))

@@ -13,9 +13,10 @@ from typing import Any
 from labkit.local.api_call import AwsError
 from labkit.local.sns.errors import invalid
 
-LARGEST = 262_144
 FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]")
-SUBJECT = re.compile(r"[\x21-\x7e][\x20-\x7e]{0,98}")
+SUBJECT = re.compile(
+    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,99}"
+)  # no line break of any kind, nor a half character
 
 
 def check_message(message: dict[str, Any]) -> int:

@@ -17,9 +17,10 @@ from labkit.local.clock import Clock
 from labkit.local.sns.delivery import Delivery
 from labkit.local.sns.errors import invalid
 from labkit.local.sns.filter_policy import ATTRIBUTES, filtered_out
-from labkit.local.sns.message_attributes import LARGEST, bodies, check_message
+from labkit.local.sns.message_attributes import bodies, check_message
 from labkit.local.sns.notification import Message
 from labkit.local.sns.subscriptions import Subscriptions
+from labkit.local.sns.topic_attributes import LARGEST_MESSAGE
 from labkit.local.sns.topics import Topics
 
 ENTRY_ID = re.compile(r"[A-Za-z0-9_-]+")
@@ -63,17 +64,14 @@ class Publishing:
             raise invalid("TargetArn Reason: No endpoint found for the target arn specified")
         parameter = "TargetArn" if params.get("TargetArn") and not params.get("TopicArn") else "TopicArn"
         topic = self._topics.of(call, parameter)
-        size = check_message(params)
-        if size > LARGEST:
-            raise invalid("Message too long")
-        return self._accept(topic, params, size)
+        return self._accept(topic, params, _checked_size(topic, params))
 
     def publish_batch(self, call: ApiCall) -> dict[str, Any]:
         """Publish up to ten messages; what is wrong with one refuses them all, as on AWS."""
         topic, entries = self._topics.of(call), call.params.get("PublishBatchRequestEntries") or []
         _check_batch([str(entry.get("Id") or "") for entry in entries])
-        sizes = [check_message(entry) for entry in entries]
-        if sum(sizes) > LARGEST:
+        sizes = [_checked_size(topic, entry) for entry in entries]
+        if sum(sizes) > LARGEST_MESSAGE:
             text = "The length of all the messages put together is more than the limit."
             raise AwsError("BatchRequestTooLong", text)
         for entry in entries:
@@ -169,6 +167,14 @@ def keep_published(
     topic["number"] = answer["SequenceNumber"]
     topic["seen"].pop(deduplication_id, None)
     topic["seen"][deduplication_id] = [time, dict(answer)]
+
+
+def _checked_size(topic: dict[str, Any], given: dict[str, Any]) -> int:
+    """Refuse a message that SNS refuses, and return its size."""
+    size = check_message(given)
+    if size > int(topic["attributes"].get("MaximumMessageSize", LARGEST_MESSAGE)):
+        raise invalid("Message too long")
+    return size
 
 
 def _check_fifo(topic: dict[str, Any], given: dict[str, Any]) -> None:

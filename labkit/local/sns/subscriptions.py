@@ -34,7 +34,7 @@ class Subscriptions:
         self,
         *,
         topic: Callable[[ApiCall], dict[str, Any]],
-        ask: Callable[[str, dict[str, Any]], None],
+        ask: Callable[[dict[str, Any]], None],
         clock: Clock,
     ) -> None:
         self._topic, self._ask, self._clock = topic, ask, clock
@@ -103,7 +103,7 @@ class Subscriptions:
         self.by_arn[subscription["arn"]] = subscription
         if not subscription["token"]:
             return {"SubscriptionArn": subscription["arn"]}
-        self._ask(topic["attributes"]["DisplayName"], subscription)
+        self._ask(subscription)
         shown = subscription["arn"] if call.params.get("ReturnSubscriptionArn") else "pending confirmation"
         return {"SubscriptionArn": shown}
 

@@ -12,6 +12,7 @@ from typing import Any
 from labkit.local.api_call import ACCOUNT_ID
 from labkit.local.sns.errors import invalid
 
+LARGEST_MESSAGE = 262_144
 DISPLAY_NAME = re.compile(r"[^\x00-\x1f\x7f]{0,100}")
 PLAIN = {"KmsMasterKeyId"}
 CHOICES = {
@@ -52,6 +53,8 @@ def check_topic_attribute(name: str, value: str, *, fifo: bool, reason: str = ""
     elif name == "DisplayName":
         if not DISPLAY_NAME.fullmatch(value):
             raise invalid(f"{reason}DisplayName")
+    elif name == "MaximumMessageSize":
+        _check_message_size(value, reason)
     elif name in CHOICES and (fifo or name not in FIFO_ONLY):
         if value not in CHOICES[name]:
             raise invalid(f"{reason}{name}: Invalid value [{value}]. Must be {' or '.join(CHOICES[name])}.")
@@ -59,6 +62,13 @@ def check_topic_attribute(name: str, value: str, *, fifo: bool, reason: str = ""
         raise invalid(f"{reason}the local cloud does not support the topic attribute {name}")
     elif name not in PLAIN:
         raise invalid(reason.removesuffix(": ") if reason else "AttributeName")
+
+
+def _check_message_size(value: str, reason: str) -> None:
+    if not value.isdecimal() or len(value) > 9 or not 1024 <= int(value) <= 4 * LARGEST_MESSAGE:
+        raise invalid(f"{reason}MaximumMessageSize: Invalid value [{value}]. Must be 1024 to {4 * LARGEST_MESSAGE}.")
+    if int(value) > LARGEST_MESSAGE:
+        raise invalid(f"{reason}the local cloud publishes messages of up to {LARGEST_MESSAGE} bytes")
 
 
 def read_policy(text: str) -> dict[str, Any]:

@@ -104,7 +104,7 @@ class BrokenCopy:
 
     def _post(self, visit: dict[str, str]) -> tuple[int, str]:
         headers = {"Content-Type": "application/json"}
-        address = f"{invoke_url(self.api, 'prod')}/visits"
+        address = f"{invoke_url(self.api, 'prod', kernel=True)}/visits"
         request = urllib.request.Request(address, json.dumps(visit).encode(), headers)  # noqa: S310  our own API
         try:
             with urllib.request.urlopen(request, timeout=35) as answer:  # noqa: S310

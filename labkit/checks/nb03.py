@@ -170,10 +170,10 @@ CHECKS: dict[str, Callable[..., Verdict]] = {
     "1": statement_to_send,
     "2": outcome_of_a_call,
     "predict": prediction(
-        right="b",
+        right="a",
         replies={
-            "a": "look at the count after the call: SQS refused the message, so the mailbox never had it.",
-            "b": "yes: you called and you wait, so you get the error, and you still have the event.",
+            "a": "yes: you called and you wait, so you get the error, and you still have the event.",
+            "b": "look at the count after the call: SQS refused the message, so the mailbox never had it.",
             "c": "it can feel so, but nobody tries again after a call like this: the log will show one START. "
             "Lambda keeps an event only when it is handed over in another way, which has its own notebook.",
         },

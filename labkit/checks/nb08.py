@@ -234,11 +234,11 @@ CHECKS: dict[str, Callable[..., Verdict]] = {
     "1": busiest_hour,
     "2": one_day,
     "predict": prediction(
-        right="b",
+        right="c",
         replies={
-            "a": "its message is gone from the data queue: ProductVisitHandler had stored the visit, that was success",
-            "b": "the stream holds it until the attempts are used up; and a query knows only what is there",
-            "c": "the function raises before it writes anything, so there is no such folder and nothing to fail on",
+            "a": "the function raises before it writes anything, so there is no such folder and nothing to fail on",
+            "b": "its message is gone from the data queue: ProductVisitHandler had stored the visit, that was success",
+            "c": "the stream holds it until the attempts are used up; and a query knows only what is there",
         },
     ),
 }

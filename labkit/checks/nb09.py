@@ -183,10 +183,10 @@ CHECKS: dict[str, Callable[..., Verdict]] = {
     "1": policy_changes,
     "2": culprit,
     "predict": prediction(
-        right="b",
+        right="a",
         replies={
-            "a": "the bus has handed the event over and got a yes; it would try again only if Lambda had not taken it",
-            "b": "EventBridge hands over and is done: Lambda says yes at once, and the rest is its affair, as 10 shows",
+            "a": "EventBridge hands over and is done: Lambda says yes at once, and the rest is its affair, as 10 shows",
+            "b": "the bus has handed the event over and got a yes; it would try again only if Lambda had not taken it",
             "c": "they got the answer to their own call long before, and do not know that somebody listens",
         },
     ),

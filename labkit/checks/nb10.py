@@ -330,11 +330,11 @@ CHECKS: dict[str, Callable[..., Verdict]] = {
     "1": at_most_twice,
     "2": fire_drill,
     "predict": prediction(
-        right="b",
+        right="c",
         replies={
             "a": "you went home with your 202; there is no line on which an error could reach you",
-            "b": "Lambda keeps it in a queue of its own, waits, and tries again: three attempts in all",
-            "c": "it will be in the end, if it fails three times and has no destination; but first Lambda tries again",
+            "b": "it will be in the end, if it fails three times and has no destination; but first Lambda tries again",
+            "c": "Lambda keeps it in a queue of its own, waits, and tries again: three attempts in all",
         },
     ),
 }

@@ -190,11 +190,11 @@ CHECKS: dict[str, Callable[..., Verdict]] = {
     "1": three_faults,
     "2": three_quiet_faults,
     "predict": prediction(
-        right="b",
+        right="a",
         replies={
-            "a": "AccessDenied is an exception: it leaves the function, and the visit comes back, to the caller, to "
+            "a": "yes. The function ends well, so Lambda deletes the message; and no error tells anybody.",
+            "b": "AccessDenied is an exception: it leaves the function, and the visit comes back, to the caller, to "
             "its queue or to its stream. It is loud, and nothing is lost.",
-            "b": "yes. The function ends well, so Lambda deletes the message; and no error tells anybody.",
             "c": "a timeout counts as a failure, so the message comes back after its visibility timeout. It costs "
             "time, and loses nothing.",
         },

@@ -198,11 +198,11 @@ CHECKS: dict[str, Callable[..., Verdict]] = {
     "1": environments,
     "2": a_fifth_less,
     "predict": prediction(
-        right="b",
+        right="c",
         replies={
             "a": "SQS takes what comes, at any rate; its answer says only that the message is kept",
-            "b": "the queue stands between them, so each side has a speed of its own",
-            "c": "an error would come if you called the function yourself; between you and it there is the queue",
+            "b": "an error would come if you called the function yourself; between you and it there is the queue",
+            "c": "the queue stands between them, so each side has a speed of its own",
         },
     ),
 }

@@ -241,11 +241,11 @@ CHECKS = {
     "1": order_of_deletion,
     "2": proof_without_tags,
     "predict": prediction(
-        right="b",
+        right="a",
         replies={
-            "a": "the log group is a thing of its own in another service; Lambda made it and never looks at it again. "
+            "a": "Lambda made it, without a tag and without an end date. That is why it comes last in every clean-up",
+            "b": "the log group is a thing of its own in another service; Lambda made it and never looks at it again. "
             "It stays, and costs its storage",
-            "b": "Lambda made it, without a tag and without an end date. That is why it comes last in every clean-up",
             "c": "it would, if somebody had said so with put_retention_policy; without it log lines never expire",
         },
     ),

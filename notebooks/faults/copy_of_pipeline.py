@@ -35,7 +35,7 @@ def build_copy() -> dict[str, str]:
     map_queue(copy)
     map_stream(copy)
     copy["api"] = build_api()
-    copy["url"] = labkit.invoke_url(copy["api"], "prod") + "/visits"
+    copy["url"] = labkit.invoke_url(copy["api"], "prod", kernel=True) + "/visits"
     until_enabled()
     return copy
 

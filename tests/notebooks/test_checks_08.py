@@ -175,7 +175,7 @@ def test_without_the_market_day_the_check_says_which_cell_to_run(opened):
 
 
 @pytest.mark.parametrize(
-    ("option", "outcome"), [("a", "not yet"), ("b", "correct"), ("c", "not yet"), ("d", "not yet")]
+    ("option", "outcome"), [("a", "not yet"), ("b", "not yet"), ("c", "correct"), ("d", "not yet")]
 )
 def test_every_option_of_the_prediction_gets_its_reply(opened, option, outcome):
     """A wrong guess is answered too."""

@@ -135,7 +135,7 @@ def test_before_anything_has_happened_the_check_says_which_cells_to_run(course):
 
 
 @pytest.mark.parametrize(
-    ("option", "outcome"), [("a", "not yet"), ("b", "correct"), ("c", "not yet"), ("d", "not yet")]
+    ("option", "outcome"), [("a", "correct"), ("b", "not yet"), ("c", "not yet"), ("d", "not yet")]
 )
 def test_every_option_of_the_prediction_gets_its_reply(course, option, outcome):
     """A wrong guess is answered too."""

@@ -123,7 +123,7 @@ def test_the_bill_of_the_notebook_is_that_of_cost_of_visits(opened):
 
 
 @pytest.mark.parametrize(
-    ("option", "outcome"), [("a", "not yet"), ("b", "correct"), ("c", "not yet"), ("d", "not yet")]
+    ("option", "outcome"), [("a", "not yet"), ("b", "not yet"), ("c", "correct"), ("d", "not yet")]
 )
 def test_every_option_of_the_prediction_gets_its_reply(opened, option, outcome):
     """A wrong guess is answered too."""

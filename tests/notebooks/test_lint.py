@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import builtins
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +39,7 @@ NEEDS = {
 OWN_COPY = {"01", "12"}  # they build and remove a copy of their own
 TOUR = {"01"}  # exempt from what course.md exempts it from: ledger, words per line, number of cells, sections
 PARAMETERS = ["LAB_ID = None", "REGION = None", "CLOUD = None", "EMAIL = None", "SIZE = None"]
+WIDEST = 88
 BEFORE, AFTER = ["Where we are", "Set-up"], [
     "How do you know it works", "Exercise", "On real AWS", "What is running now", "Recap",
 ]  # fmt: skip
@@ -531,6 +533,19 @@ def code_is_short(page: Page) -> Iterator[str]:
         yield f"{words / lines:.1f} words of prose per line of code ({words}/{lines}, {to_read} to be read): 9 to 25"
 
 
+def code_needs_no_sideways_scrolling(page: Page) -> Iterator[str]:
+    """Beside a prompt at 150 % there is room for WIDEST characters; a folded cell is opened by few."""
+    if page.number in TOUR:
+        return
+    open_cells = [cell for cell in page.code if not cell["metadata"].get("jupyter", {}).get("source_hidden")]
+    fences = re.findall(r"^```python\n(.*?)^```", page.text, re.DOTALL | re.MULTILINE)
+    seen = [(where(cell), cell["source"]) for cell in open_cells] + [("a solution", fence) for fence in fences]
+    for place, source in seen:
+        for line in source.splitlines():
+            if len(line) > WIDEST:
+                yield f"{place}: a line of {len(line)} characters, {WIDEST} at most: {line.strip()[:50]!r}"
+
+
 def lines_of_code(cells: list[dict[str, Any]]) -> int:
     """Without comments, empty lines, and those of brackets alone."""
     code = [line.strip() for cell in cells for line in cell["source"].splitlines()]
@@ -611,8 +626,8 @@ RULES: list[Callable[[Page], Iterator[str]]] = [
     yesterday_is_asked, diagrams_have_text, parameters_are_the_five, setup_connects_and_requires,
     build_cells_stand_alone, creates_survive_a_second_run, predictions_have_replies, exercises_are_complete,
     checks_belong_to_the_notebook, real_aws_is_told_as_in_the_docs, the_end_shows_what_runs, code_is_short,
-    nothing_banned_is_used, links_lead_somewhere, scaled_time_has_both_columns, invocations_are_named,
-    terms_come_in_their_notebook,
+    code_needs_no_sideways_scrolling, nothing_banned_is_used, links_lead_somewhere, scaled_time_has_both_columns,
+    invocations_are_named, terms_come_in_their_notebook,
 ]  # fmt: skip
 PAGES = [Page(path) for path in sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))]
 
@@ -624,3 +639,12 @@ def test_lint(page, rule):
     complaints = list(rule(page))
 
     assert not complaints, f"{page.path.name}, {rule.__name__}:\n- " + "\n- ".join(complaints)
+
+
+def test_no_letter_is_right_so_often_that_it_is_worth_a_guess():
+    """Whoever has learnt that it is always b predicts nothing any more."""
+    checks = [check for number in COURSE for check in checks_of(number).values() if isinstance(check, Prediction)]
+    letters = Counter(check.right for check in checks)
+
+    assert set(letters) == set("abc")
+    assert max(letters.values()) < len(checks) / 2, letters

@@ -97,6 +97,8 @@ SPOILT = [
     ("the_end_shows_what_runs", swap("(99_clean_up.ipynb)", "(x)"), "points to [99 …]"),
     ("code_is_short", add("\n".join("x = 1" for _ in range(26))), "has 26 lines"),
     ("code_is_short", add("word " * 9000, kind="markdown"), "words of prose per line of code"),
+    ("code_needs_no_sideways_scrolling", add(f"x = '{'x' * 90}'"), "a line of 96 characters, 88 at most"),
+    ("code_needs_no_sideways_scrolling", swap("```python\n", f"```python\n# {'x' * 90}\n"), "a solution: a line of 92"),
     ("nothing_banned_is_used", add("time.sleep(30)"), "no long sleeps"),
     ("nothing_banned_is_used", add('x = "123456789012"'), "no account ids"),
     ("nothing_banned_is_used", add("!pip install x"), "nothing is installed from a cell"),

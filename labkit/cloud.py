@@ -74,7 +74,15 @@ def connect(
     _connected.update(chosen, account=account, endpoint=endpoint)
     where = f"{_description(chosen['cloud'], endpoint)}, account {account}, region {chosen['region']}"
     print(wrapped(f"Connected to {where}, lab {chosen['lab_id']}."))
+    _show_texts_whole()
     return {**_connected, "tags": tags()}
+
+
+def _show_texts_whole() -> None:
+    """Let tables break long texts, such as ARNs, into lines; pandas would cut them after 50 characters."""
+    import pandas as pd
+
+    pd.set_option("display.max_colwidth", None)
 
 
 def is_connected() -> bool:

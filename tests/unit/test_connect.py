@@ -50,6 +50,21 @@ def test_no_profile_file_endpoint_or_proxy_lets_a_call_out(cloud, tmp_path):
     assert (caller, name) == ("arn:aws:iam::123456789012:user/lab-administrator", "ProductVisits-lab")
 
 
+def test_tables_of_a_connected_kernel_show_long_texts_whole(cloud):
+    """An ARN that is cut after 50 characters is none."""
+    source = "import labkit, pandas; labkit.connect(); print(pandas.DataFrame({'arn': ['x' * 60]}))"
+    done = subprocess.run(
+        [sys.executable, "-c", source],
+        env={**os.environ, "LABKIT_STATE_DIR": cloud["state_dir"]},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "x" * 60 in done.stdout, done.stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import importlib
 import os
 import re
-import sys
-import types
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
@@ -19,6 +16,7 @@ from moto.core.request import Request
 from werkzeug.exceptions import HTTPException
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
+from labkit.local.moto_app.imports import import_responses
 from labkit.local.moto_app.operations import REFUSED, moto_answers
 from labkit.local.moto_app.recognise import moto_request
 
@@ -120,25 +118,8 @@ def backend(service: str, region: str) -> Any:
 @functools.cache
 def regions_of(service: str) -> Any:
     """Moto's backends of *service* by region. Moto looks long for them, on every visit several times."""
-    _import(service)
+    import_responses(service)
     return backends.get_backend(service)[ACCOUNT_ID]  # type: ignore[call-overload]
-
-
-def _import(service: str) -> None:
-    """Import moto's module of *service*.
-
-    ``openapi_spec_validator`` is kept from coming with API Gateway, since that alone takes two seconds: moto calls it
-    in ImportRestApi and PutRestApi only, which never reach moto (``rest_api_import`` writes what they make).
-    """
-    validator = "openapi_spec_validator"
-    names = (validator, f"{validator}.validation", f"{validator}.validation.exceptions")
-    absent = [name for name in names if service == "apigateway" and name not in sys.modules]
-    for name in absent:
-        sys.modules[name] = types.ModuleType(name)
-        vars(sys.modules[name]).update(validate=None, OpenAPIValidationError=Exception)
-    importlib.import_module(f"moto.{service}.responses")
-    for name in absent:
-        del sys.modules[name]
 
 
 @functools.cache

@@ -7,10 +7,11 @@ is refused here; its counterparts that read or delete stay moto's, since "there 
 from __future__ import annotations
 
 import functools
-import importlib
 
 from moto.core.responses import BaseResponse
 from moto.core.utils import camelcase_to_underscores
+
+from labkit.local.moto_app.imports import import_responses
 
 MOTO_SERVICES = ("s3", "dynamodb", "dynamodbstreams", "iam", "logs", "apigateway", "cloudwatch", "kinesis")
 
@@ -98,7 +99,7 @@ def moto_answers(service: str, operation: str) -> bool:
 @functools.cache
 def _methods(service: str) -> frozenset[str]:
     """The names of the methods of moto's class for *service*: it finds an operation by them."""
-    module = importlib.import_module(f"moto.{service}.responses")
+    module = import_responses(service)
     classes = [
         one
         for one in vars(module).values()

@@ -49,14 +49,6 @@ class Delivery:
         self._invoke_event, self._permits, self._public_url = invoke_event, permits, public_url
         self._topic_delivery_policy = topic_delivery_policy
         self._clock, self._measure, self._emit = clock, measure, emit
-        self._ways = {
-            "sqs": self._to_queue,
-            "lambda": self._to_function,
-            "email": self._to_person,
-            "email-json": self._to_person,
-            "http": self._to_url,
-            "https": self._to_url,
-        }
         self.under_way: dict[asyncio.Task[None], tuple[str, dict[str, Any]]] = {}
 
     def ask(self, subscription: dict[str, Any]) -> None:
@@ -71,7 +63,7 @@ class Delivery:
 
     def go_on(self, one: str, delivery: dict[str, Any]) -> None:
         """Begin a delivery, or go on with it after a restart; *one* is its id."""
-        work = self._ask(**delivery) if delivery["message"] is None else self._deliver(**delivery)
+        work = self._ask(delivery["subscription"]) if delivery["message"] is None else self._deliver(**delivery)
         task = asyncio.create_task(work)
         self.under_way[task] = (one, delivery)
         task.add_done_callback(self._ended)
@@ -81,11 +73,11 @@ class Delivery:
         if not task.cancelled():
             self._note("ended", one)
 
-    async def _ask(self, display_name: str, subscription: dict[str, Any], message: None) -> None:
+    async def _ask(self, subscription: dict[str, Any]) -> None:
         """Send the mail or the POST; who did not get it subscribes again."""
         try:
             if subscription["protocol"].startswith("http"):
-                await self._to_url(display_name, subscription, None)
+                await self._to_url(subscription, None)
             else:
                 mail = confirmation_mail(subscription, self._public_url())
                 await self._mail(subscription["endpoint"], mail)
@@ -95,7 +87,14 @@ class Delivery:
     async def _deliver(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
         topic, endpoint = subscription["topic"], subscription["endpoint"]
         try:
-            await self._ways[subscription["protocol"]](display_name, subscription, message)
+            if subscription["protocol"] == "sqs":
+                await self._to_queue(endpoint, subscription, message)
+            elif subscription["protocol"] == "lambda":
+                self._to_function(subscription, message)
+            elif subscription["protocol"].startswith("email"):
+                await self._to_person(display_name, subscription, message)
+            else:
+                await self._to_url(subscription, message)
         except (AwsError, OSError) as error:
             self._measure(topic, "NumberOfNotificationsFailed", 1.0)
             self._emit("not delivered", topic=topic, endpoint=endpoint, error=getattr(error, "message", error))
@@ -103,17 +102,14 @@ class Delivery:
         else:
             self._measure(topic, "NumberOfNotificationsDelivered", 1.0)
 
-    async def _to_queue(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
-        await self._send(subscription["endpoint"], subscription, message)
-
-    async def _to_function(self, display_name: str, subscription: dict[str, Any], message: Message) -> None:
+    def _to_function(self, subscription: dict[str, Any], message: Message) -> None:
         endpoint, topic = subscription["endpoint"], subscription["topic"]
         if not self._permits(endpoint, principal=SNS, source_arn=topic):
             raise AwsError("AccessDenied", f"the function's policy does not let {SNS} invoke it for this topic", 403)
         event = lambda_event(message, subscription, self._public_url())
         self._invoke_event(endpoint, json.dumps(event).encode(), source="sns")
 
-    async def _to_url(self, display_name: str, subscription: dict[str, Any], message: Message | None) -> None:
+    async def _to_url(self, subscription: dict[str, Any], message: Message | None) -> None:
         own, of_topic = subscription["attributes"].get("DeliveryPolicy", ""), subscription["topic"]
         pauses = retry_pauses(own, self._topic_delivery_policy(of_topic))
         await post(subscription, message, self._public_url(), pauses=pauses, pause=self._pause)
@@ -134,14 +130,14 @@ class Delivery:
             return
         queue = json.loads(policy)["deadLetterTargetArn"]
         try:
-            await self._send(queue, subscription, message)
+            await self._to_queue(queue, subscription, message)
         except AwsError as error:
             self._measure(topic, "NumberOfNotificationsFailedToRedriveToDlq", 1.0)
             self._emit("not delivered", topic=topic, endpoint=queue, error=error.message)
         else:
             self._measure(topic, "NumberOfNotificationsRedrivenToDlq", 1.0)
 
-    async def _send(self, queue_arn: str, subscription: dict[str, Any], message: Message) -> None:
+    async def _to_queue(self, queue_arn: str, subscription: dict[str, Any], message: Message) -> None:
         """Send to a queue, in the envelope or raw."""
         topic = subscription["topic"]
         decision = allows_principal(

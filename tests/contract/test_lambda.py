@@ -100,6 +100,26 @@ def test_the_tail_of_the_log_comes_with_the_answer_and_cold_is_told_from_warm(cl
     assert [line.split(" ")[0] for line in warm.splitlines()] == ["START", "hello", "END", "REPORT"]
 
 
+def test_what_is_written_at_import_stands_before_start(client, function):
+    """The init phase is over before the invocation starts; an import that fails is logged as AWS's runtime client does.
+
+    https://github.com/aws/aws-lambda-python-runtime-interface-client: log_error heads an empty traceback, too.
+    """
+    good = function("print('imported')\ndef lambda_handler(event, context):\n    print('called')\n")
+    broken = function("import not_there\n")
+
+    logs = [
+        base64.b64decode(call(client, arn, LogType="Tail")["LogResult"]).decode().splitlines() for arn in (good, broken)
+    ]
+
+    assert [line.split(" ")[0] for line in logs[0]] == ["INIT_START", "imported", "START", "called", "END", "REPORT"]
+    assert logs[1][1:3] == [
+        "[ERROR] Runtime.ImportModuleError: Unable to import module 'lambda_function': No module named 'not_there'",
+        "Traceback (most recent call last):",
+    ]
+    assert [line.split(" ")[0] for line in logs[1][3:]] == ["START", "END", "REPORT"]
+
+
 def test_an_environment_is_reused_and_new_code_gets_a_new_one(client, function):
     """Module level variables live as long as the environment."""
     count = "n = {}\ndef lambda_handler(event, context):\n    global n\n    n += 1\n    return n\n"

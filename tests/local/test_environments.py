@@ -1,19 +1,31 @@
-"""The processes of functions that are deleted while they work."""
+"""The processes of functions: those that start slowly, fail to start, die, or lose their function while they work."""
 
 from __future__ import annotations
 
+import asyncio
+import base64
 import json
 import os
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from labkit.local.lambda_runtime import environment, environments
 from tests.conftest import wait_for
 from tests.contract.test_pipeline import TRUST, zipped
 from tests.in_process import in_process
 
+SLOW_INIT = """import os, time
+if len(os.listdir({folder!r})) < {slow_starts}:
+    open(os.path.join({folder!r}, str(os.getpid())), "w").close()
+    time.sleep(30)
+print("imported")
+def lambda_handler(event, context):
+    return context.get_remaining_time_in_millis()
+"""
 SLOW = "import time\ndef lambda_handler(event, context):\n    time.sleep(0.5)\n    return {!r}\n"
 
 
@@ -22,12 +34,13 @@ def cloud(tmp_path):
     with in_process(tmp_path, max_environments=1) as running:
         running.client("iam").create_role(RoleName="environments", AssumeRolePolicyDocument=json.dumps(TRUST))
         yield running
+        running.client("iam").delete_role(RoleName="environments")  # moto's state is the process's
 
 
-def create(functions, source):
+def create(functions, source, **settings):
     functions.create_function(
         FunctionName="f", Runtime="python3.11", Role="arn:aws:iam::123456789012:role/environments",
-        Handler="lambda_function.lambda_handler", Code={"ZipFile": zipped(source)},
+        Handler="lambda_function.lambda_handler", Code={"ZipFile": zipped(source)}, **settings,
     )  # fmt: skip
     functions.get_waiter("function_active_v2").wait(FunctionName="f", WaiterConfig={"Delay": 0.05})
 
@@ -56,3 +69,81 @@ def test_a_function_that_is_deleted_while_calls_wait_leaves_no_process_and_no_ol
     assert invoke() == "new"
     functions.delete_function(FunctionName="f")
     wait_for(lambda: len(psutil.Process(os.getpid()).children()) == before, timeout=5)
+
+
+@pytest.mark.parametrize(("slow_starts", "phases"), [(1, ["init"]), (2, ["init", "invoke"])])
+def test_an_init_phase_that_outlasts_its_limit_is_run_again_under_the_functions_timeout(
+    cloud, tmp_path, monkeypatch, slow_starts, phases
+):
+    """https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: retried with the first invocation.
+
+    The lines of a log of 2024: https://github.com/anomalyco/ion/issues/514.
+    """
+    monkeypatch.setattr(environment, "INIT_LIMIT", 2.0)
+    started = tmp_path / "started"
+    started.mkdir()
+    functions = cloud.client("lambda")
+    create(functions, SLOW_INIT.format(folder=str(started), slow_starts=slow_starts), Timeout=3)
+
+    answer = functions.invoke(FunctionName="f", LogType="Tail")
+
+    payload = json.load(answer["Payload"])
+    lines = base64.b64decode(answer["LogResult"]).decode().splitlines()
+    reports = [line.split("\t")[1:] for line in lines if line.startswith("INIT_REPORT Init Duration: ")]
+    assert reports == [[f"Phase: {phase}", "Status: timeout"] for phase in phases]
+    assert "Init Duration" not in lines[-1]
+    if slow_starts == 1:
+        assert 0 < payload < 3000
+        assert [line.split()[0] for line in lines] == [
+            "INIT_START", "INIT_REPORT", "imported", "START", "END", "REPORT",
+        ]  # fmt: skip
+    else:
+        assert payload["errorType"] == "Sandbox.Timedout"
+        assert payload["errorMessage"].endswith("Error: Task timed out after 3.00 seconds")
+        assert lines[-1].endswith("Status: timeout")
+
+
+def test_a_start_that_fails_tells_every_call_that_waits_for_it():
+    """More calls than processes may start: each hears of a failure, none waits for ever."""
+
+    async def make():
+        await asyncio.sleep(0)
+        raise OSError("no process")
+
+    async def run():
+        waiting = environments.Environments(1)
+        calls = [asyncio.create_task(waiting.acquire("f", make)) for _ in range(3)]
+        done, _ = await asyncio.wait(calls, timeout=2)
+        return [str(call.exception()) for call in done]
+
+    assert asyncio.run(run()) == ["no process"] * 3
+
+
+@pytest.mark.parametrize("end", ["dies", "deleted"])
+def test_a_process_that_ends_makes_room_for_another_function_that_waits(monkeypatch, end):
+    """The bound on all processes together: whoever waits for room gets it, however it came free."""
+    monkeypatch.setattr(environments, "MOST_IN_ALL", 1)
+
+    class Fake:
+        alive, invocations, expires = True, 1, time.time() + 60
+
+        async def end(self):
+            """Nothing runs."""
+
+    async def make():
+        return Fake()
+
+    async def run():
+        pools = environments.Environments(1)
+        first = await asyncio.wait_for(pools.acquire("f", make), 2)
+        other = asyncio.create_task(pools.acquire("g", make))
+        await asyncio.sleep(0.02)
+        assert not other.done()
+        if end == "deleted":
+            pools.forget("f")
+        else:
+            first.alive = False
+        pools.release("f", first)
+        await asyncio.wait_for(other, 2)
+
+    asyncio.run(run())

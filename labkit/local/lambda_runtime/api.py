@@ -134,7 +134,7 @@ class Lambda:
         """Count the functions, the processes of their environments and the invocations, for the health page."""
         return {
             "functions": len(self._functions.all),
-            "environments": sum(self._environments.processes().values()),
+            "environments": len(self._environments),
             "invocations_under_way": sum(self._concurrency.running.values()),
         }
 

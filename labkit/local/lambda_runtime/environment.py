@@ -10,7 +10,7 @@ import json
 import os
 import subprocess
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,20 +20,26 @@ from labkit.local.lambda_runtime.runtime_api import Invocation, RuntimeApi
 
 INIT_LIMIT = 10.0
 LONGEST_LINE = 2**22
+INIT_IS_COMPLETE = b"\x01init"
+LogEvent = tuple[int, str]
 
 
 @dataclass(slots=True)
 class Outcome:
-    """How an invocation ended. *error_type* is ``""`` for a success; times are milliseconds, memory MiB."""
+    """How an invocation ended. *error_type* is ``""`` for a success; times are milliseconds, memory MiB.
+
+    *init_output* is what was written in the init phase, ``None`` in an environment that was warm. *init_duration* is
+    ``None`` there too, and where the init phase was run again, as a part of the invocation.
+    """
 
     payload: bytes
     error_type: str
     duration: float
     init_duration: float | None
     max_memory: int
-    status: str = ""
-    output: list[tuple[int, str]] = field(default_factory=list)
-    alive: bool = True
+    status: str
+    init_output: list[LogEvent] | None
+    output: list[LogEvent]
 
 
 class Environment:
@@ -49,94 +55,106 @@ class Environment:
         self.idle_since = time.monotonic()
         self.invocations = 0
         self._variables, self._task_root = variables, task_root
-        self._process: Process | None = None
-        self._api = RuntimeApi()
-        self._init_duration = 0.0
+        self._process: Process
+        self._api: RuntimeApi
+        self._init_duration: float | None = None
+        self._init_output: list[LogEvent] = []
+        self._init_timed_out = False
         self._max_memory = 0
-
-    @property
-    def pid(self) -> int:
-        """The process id, 0 before it was started."""
-        return self._process.pid if self._process else 0
 
     @property
     def alive(self) -> bool:
         """Whether the process runs."""
-        return self._process is not None and self._process.status is None
+        return self._process.status is None
 
     async def start(self) -> None:
-        """Start the process and wait until its runtime is initialised, or has failed to be."""
+        """Start the process and wait until its runtime is initialised, or has failed to be.
+
+        Raises:
+            OSError: This computer starts no process.
+        """
+        await self._init(INIT_LIMIT, phase="init")
+
+    async def _init(self, limit: float, *, phase: str) -> None:
         started = time.perf_counter()
-        variables = {**self._variables, "AWS_LAMBDA_RUNTIME_API": await self._api.listen()}
-        _, process = await asyncio.get_running_loop().subprocess_exec(
-            Process, *self._command, cwd=self._task_root, env=variables,
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        )  # fmt: skip
+        self._api = api = RuntimeApi()
+        variables = {**self._variables, "AWS_LAMBDA_RUNTIME_API": await api.listen()}
+        try:
+            _, process = await asyncio.get_running_loop().subprocess_exec(
+                Process, *self._command, cwd=self._task_root, env=variables,
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+        except OSError:
+            api.close()
+            raise
         self._process = process
-        awaited: set[asyncio.Future[Any]] = {self._api.initialised, process.ended}
-        await asyncio.wait(awaited, timeout=INIT_LIMIT, return_when=asyncio.FIRST_COMPLETED)
-        self._init_duration = (time.perf_counter() - started) * 1000
+        awaited: set[asyncio.Future[Any]] = {api.initialised, process.ended}
+        done, _ = await asyncio.wait(awaited, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+        milliseconds = (time.perf_counter() - started) * 1000
+        self._init_timed_out, self._init_duration = not done, milliseconds if done and phase == "init" else None
+        if not done:
+            await self.end()
+            report = f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: {phase}\tStatus: timeout\n"
+            self._init_output += [*process.take_output(), (int(time.time() * 1000), report)]
 
     async def invoke(self, invocation: Invocation, timeout: float) -> Outcome:
-        """Run one invocation; whatever happens, an outcome comes back within *timeout* seconds and a little."""
-        init_duration = None if self.invocations else self._init_duration
+        """Run one invocation; whatever happens, an outcome comes back within *timeout* seconds and a little.
+
+        An init phase that outlasted its own limit is run again first, as a part of the invocation.
+        """
+        started, warm = time.perf_counter(), self.invocations > 0
         self.invocations += 1
-        failed = await self._init_failure(invocation)
-        if failed:
-            return self._outcome(failed[0], failed[1], 0.0, init_duration)
-        process = self._process
-        assert process is not None
-        started = time.perf_counter()
-        process.begin(invocation)
-        timer = asyncio.get_running_loop().call_later(timeout, invocation.give_up)
-        self._api.offer(invocation)
-        result = await invocation.result
-        timer.cancel()
+        if self._init_timed_out:
+            await self._init(timeout, phase="invoke")
+        process, initialised = self._process, self._api.initialised
+        result, status = initialised.result() if initialised.done() else None, ""
+        ready = initialised.done() and result is None
+        if ready:
+            result = await self._answer(invocation, timeout - (time.perf_counter() - started))
         duration = (time.perf_counter() - started) * 1000
-        if result is not None:
+        if result is None:
+            result, status = self._no_answer(invocation, timeout)
+            duration = timeout * 1000 if status == "timeout" else duration
+        elif ready:
             await process.output_of(invocation)
-            return self._outcome(*result, duration, init_duration)
-        self._measure_memory()
-        if process.status is not None:
-            payload, error_type, status = _exit_error(invocation, process.status)
-        else:
-            text = f"RequestId: {invocation.request_id} Error: Task timed out after {timeout:.2f} seconds"
-            payload, error_type, status = _error("Sandbox.Timedout", text), "Sandbox.Timedout", "timeout"
-            duration = timeout * 1000
-        await self.end()
-        outcome = self._outcome(payload, error_type, duration, init_duration)
-        outcome.status = status
-        return outcome
-
-    async def _init_failure(self, invocation: Invocation) -> tuple[bytes, str] | None:
-        if self._api.initialised.done():
-            failure = self._api.initialised.result()
-            if failure is None:
-                return None
+        if self.alive:
+            self._max_memory = max(self._max_memory, process.memory())
+        if status or not ready:
             await self.end()
-            return failure, str(json.loads(failure).get("errorType", "Runtime.InitError"))
-        status = self._process.status if self._process else None
-        await self.end()
-        if status is None:
-            text = f"RequestId: {invocation.request_id} Error: Init timed out after {INIT_LIMIT:.2f} seconds"
-            return _error("Sandbox.Timedout", text), "Sandbox.Timedout"
-        payload, error_type, _ = _exit_error(invocation, status)
-        return payload, error_type
+        output, init_output = process.take_output(), self._init_output + process.init_output
+        if not ready:
+            output, init_output = [], init_output + output
+        return Outcome(
+            *result,
+            duration=duration,
+            init_duration=None if warm else self._init_duration,
+            max_memory=self._max_memory,
+            status=status,
+            init_output=None if warm else init_output,
+            output=output,
+        )
 
-    def _outcome(self, payload: bytes, error_type: str, duration: float, init_duration: float | None) -> Outcome:
-        output = self._process.take_output() if self._process else []
-        self._measure_memory()
-        return Outcome(payload, error_type, duration, init_duration, self._max_memory, "", output, self.alive)
+    async def _answer(self, invocation: Invocation, seconds: float) -> tuple[bytes, str] | None:
+        self._process.begin(invocation)
+        timer = asyncio.get_running_loop().call_later(seconds, invocation.give_up)
+        self._api.offer(invocation)
+        try:
+            return await invocation.result
+        finally:
+            timer.cancel()
 
-    def _measure_memory(self) -> None:
-        if self._process and self.alive:
-            self._max_memory = max(self._max_memory, self._process.memory())
+    def _no_answer(self, invocation: Invocation, timeout: float) -> tuple[tuple[bytes, str], str]:
+        """Return payload and error type of a process that ended or was too slow, and the status in its REPORT."""
+        status, start = self._process.status, f"RequestId: {invocation.request_id} Error: "
+        if status is None or self._init_timed_out:
+            return _error("Sandbox.Timedout", f"{start}Task timed out after {timeout:.2f} seconds"), "timeout"
+        why = f"exited with error: {_reason(status)}" if status else "exited without providing a reason"
+        return _error("Runtime.ExitError", f"{start}Runtime {why}"), "error"
 
     async def end(self) -> None:
         """Kill the process, read what it still wrote, and stop listening."""
         self._api.close()
-        if self._process is not None:
-            await self._process.kill()
+        await self._process.kill()
 
 
 class Process(asyncio.SubprocessProtocol):
@@ -145,7 +163,8 @@ class Process(asyncio.SubprocessProtocol):
     def __init__(self) -> None:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.status: int | None = None
-        self._output: list[tuple[int, str]] = []
+        self.init_output: list[LogEvent] = []
+        self._output: list[LogEvent] = []
         self._rest = b""
         self._complete: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._mark = b""
@@ -155,9 +174,8 @@ class Process(asyncio.SubprocessProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way to the process."""
         self._transport = cast("asyncio.SubprocessTransport", transport)  # uvloop's is none by inheritance
-        self.pid = self._transport.get_pid()
         try:
-            self._measured = psutil.Process(self.pid)
+            self._measured = psutil.Process(self._transport.get_pid())
         except psutil.NoSuchProcess:  # it ended at once
             self._measured = psutil.Process()
 
@@ -176,7 +194,7 @@ class Process(asyncio.SubprocessProtocol):
         if self.status is not None:
             await _within(self._closed, 0.2)
 
-    def take_output(self) -> list[tuple[int, str]]:
+    def take_output(self) -> list[LogEvent]:
         """Return the log events since the last time, each with its epoch milliseconds."""
         output, self._output = self._output, []
         return output
@@ -195,6 +213,8 @@ class Process(asyncio.SubprocessProtocol):
         for line in lines:
             if not line.startswith(b"\x01"):
                 self._take(line, now)
+            elif line == INIT_IS_COMPLETE:
+                self.init_output += self.take_output()
             elif line == self._mark and not self._complete.done():
                 self._complete.set_result(None)
         if len(self._rest) > LONGEST_LINE:
@@ -242,15 +262,8 @@ async def _within(future: asyncio.Future[None], seconds: float) -> None:
         await asyncio.wait({future}, timeout=seconds)
 
 
-def _error(error_type: str, message: str) -> bytes:
-    return json.dumps({"errorType": error_type, "errorMessage": message}).encode()
-
-
-def _exit_error(invocation: Invocation, status: int) -> tuple[bytes, str, str]:
-    why = (
-        "Runtime exited without providing a reason" if status == 0 else f"Runtime exited with error: {_reason(status)}"
-    )
-    return _error("Runtime.ExitError", f"RequestId: {invocation.request_id} Error: {why}"), "Runtime.ExitError", "error"
+def _error(error_type: str, message: str) -> tuple[bytes, str]:
+    return json.dumps({"errorType": error_type, "errorMessage": message}).encode(), error_type
 
 
 def _reason(status: int) -> str:

@@ -69,7 +69,7 @@ class Environments:
         needed = sum(not waiter.done() for waiter in pool.waiting) > pool.starting
         if not needed or pool.size >= self._most or self._closing:
             return
-        if sum(other.size for other in self._pools.values()) >= MOST_IN_ALL and not self._evict(pool):
+        if len(self) >= MOST_IN_ALL and not self._evict(pool):
             return
         pool.starting += 1
         self._spawn(self._start(pool, pool.generation))
@@ -89,6 +89,7 @@ class Environments:
         except Exception as error:
             pool.starting -= 1
             self._fail_one(pool, error)
+            self._fill_room()
             return
         pool.starting -= 1
         environment.stale = generation != pool.generation
@@ -105,8 +106,9 @@ class Environments:
     def release(self, function_arn: str, environment: Environment) -> None:
         """Take an environment back: for the next in line, for later, or to its end."""
         pool = self._pools.get(function_arn)
-        if pool is None:
+        if pool is None:  # the function was deleted
             self._spawn(environment.end())
+            self._fill_room()
             return
         pool.busy.discard(environment)
         self._hand_over(pool, environment)
@@ -114,8 +116,7 @@ class Environments:
     def _hand_over(self, pool: Pool, environment: Environment) -> None:
         if environment.stale or self._closing or (environment.invocations and not environment.alive):
             self._spawn(environment.end())
-            if any(not waiter.done() for waiter in pool.waiting):
-                self._grow(pool)
+            self._fill_room()
             return
         while pool.waiting:
             waiter = pool.waiting.popleft()
@@ -126,12 +127,12 @@ class Environments:
         environment.idle_since = time.monotonic()
         pool.idle.append(environment)
         asyncio.get_running_loop().call_later(IDLE_SECONDS + 1, self._end_idle, pool)
-        self._wake_others(pool)
+        self._fill_room()
 
-    def _wake_others(self, pool: Pool) -> None:
-        for other in self._pools.values():
-            if other is not pool and any(not waiter.done() for waiter in other.waiting):
-                self._grow(other)
+    def _fill_room(self) -> None:
+        """Start environments where invocations wait: one has ended, or is idle and can make way."""
+        for pool in self._pools.values():
+            self._grow(pool)
 
     def _end_idle(self, pool: Pool) -> None:
         for environment in [e for e in pool.idle if time.monotonic() - e.idle_since >= IDLE_SECONDS]:
@@ -158,9 +159,9 @@ class Environments:
             if not waiter.done():
                 waiter.set_exception(not_found(function_arn))
 
-    def processes(self) -> dict[str, int]:
-        """Count the processes by function ARN."""
-        return {arn: pool.size for arn, pool in self._pools.items() if pool.size}
+    def __len__(self) -> int:
+        """Count the processes."""
+        return sum(pool.size for pool in self._pools.values())
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

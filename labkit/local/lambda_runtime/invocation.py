@@ -147,7 +147,7 @@ class Invocations:
 
     async def _make(self, function: Function) -> Environment:
         keys = await self._issue_credentials(function.role, function.name)
-        of_whom = f"{function.name}" if function.own_log_group else ""
+        of_whom = function.name if function.own_log_group else ""
         stream = f"{datetime.now(UTC):%Y/%m/%d}/{of_whom}[{function.version}]{uuid.uuid4().hex}"
         task_root = await asyncio.to_thread(unpack, function.package, self._folder)
         layers = await self._unpack_layers(function)
@@ -160,7 +160,11 @@ class Invocations:
             log_stream=stream,
             expires=keys.expiration - function.timeout - 60,
         )
-        await environment.start()
+        try:
+            await environment.start()
+        except OSError as error:
+            text = f"The local cloud could not start a process for {function.name}: {error}"
+            raise AwsError("ServiceException", text, 500, Type="Service") from error
         return environment
 
     async def _unpack_layers(self, function: Function) -> Path | None:

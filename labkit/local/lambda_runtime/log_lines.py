@@ -12,24 +12,24 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from labkit.local.lambda_runtime.environment import Outcome
+from labkit.local.lambda_runtime.environment import LogEvent, Outcome
 from labkit.local.lambda_runtime.function import Function
 from labkit.local.lambda_runtime.runtimes import language_and_version, runs_on, runtime_arn
 
-LogEvent = tuple[int, str]
 TAIL = 4096
 WRITING = 0.02
 
 
 def log_events(request_id: str, function: Function, *, outcome: Outcome, started_ms: int) -> list[LogEvent]:
-    """Return INIT_START (when cold), START, the output, END and REPORT as log events."""
+    """Return INIT_START and what was written before the invocation (when cold), START, the output, END and REPORT."""
     now = int(time.time() * 1000)
     events: list[LogEvent] = []
-    if outcome.init_duration is not None:
+    if outcome.init_output is not None:
         language, wanted = language_and_version(function.runtime)
         version = f"{language}:{wanted}{runs_on(function.runtime)}"
         arn = runtime_arn(function.region, function.runtime)
         events.append((started_ms, f"INIT_START Runtime Version: {version}\tRuntime Version ARN: {arn}\n"))
+        events += outcome.init_output
     events.append((started_ms, f"START RequestId: {request_id} Version: {function.version}\n"))
     events += outcome.output
     events.append((now, f"END RequestId: {request_id}\n"))
@@ -69,6 +69,7 @@ class LogWriter:
         self._put = put_log_events
         self._waiting: dict[tuple[str, str, str], list[LogEvent]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
+        self._writing = asyncio.Lock()
 
     def write(self, region: str, group: str, stream: str, events: list[LogEvent]) -> None:
         """Append *events* soon: who waits for the function's answer goes first."""
@@ -82,6 +83,7 @@ class LogWriter:
 
     async def written(self) -> None:
         """Write what waits; a reader of the logs comes after that."""
-        while self._waiting:
-            key = next(iter(self._waiting))
-            await self._put(*key, self._waiting.pop(key))
+        async with self._writing:  # what somebody else has taken from the list is not written yet
+            while self._waiting:
+                key = next(iter(self._waiting))
+                await self._put(*key, self._waiting.pop(key))

@@ -50,11 +50,11 @@ class RuntimeApi:
     """What one execution environment talks to.
 
     *initialised* becomes done when the runtime asks for its first invocation (``None``) or reports that it could not
-    start (the error's JSON).
+    start (the error's JSON and its type).
     """
 
     def __init__(self) -> None:
-        self.initialised: asyncio.Future[bytes | None] = asyncio.get_running_loop().create_future()
+        self.initialised: asyncio.Future[tuple[bytes, str] | None] = asyncio.get_running_loop().create_future()
         self._offered: Invocation | None = None
         self._running: Invocation | None = None
         self._asking: Connection | None = None
@@ -108,7 +108,7 @@ class RuntimeApi:
         """Take a result or an error; return the status and the body of the answer."""
         if path == "init/error":
             if not self.initialised.done():
-                self.initialised.set_result(body)
+                self.initialised.set_result((body, error_type or "Unhandled"))
             return 202, b'{"status":"OK"}'
         kind, _, rest = path.partition("/")
         request_id, _, what = rest.partition("/")

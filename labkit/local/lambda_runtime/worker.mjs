@@ -2,7 +2,7 @@
 //
 // Run by path, with nothing but Node.js: `node worker.mjs`. It ends when its stdin closes. Output goes line by line to
 // stdout; a zero byte inside a line stands for a line break of the same log event, and a line that begins with byte 1
-// says that the output of an invocation is complete.
+// says that the output of the init phase or of an invocation is complete.
 //
 // https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 // https://docs.aws.amazon.com/lambda/latest/dg/nodejs-handler.html
@@ -75,7 +75,7 @@ function logError(what, error) {
   console.error(what, `\t${text}`);
 }
 
-/** Say that all that an invocation wrote is there. */
+/** Say that all that the init phase or an invocation wrote is there. */
 function outputIsComplete() {
   write(`${lineIsOpen ? "\n" : ""}\x01${requestId ?? "init"}\n`);
   lineIsOpen = false;
@@ -288,6 +288,7 @@ async function main() {
     await postError("init/error", error);
     process.exit(129);
   }
+  outputIsComplete();
   for (;;) {
     await serve(handler);
   }

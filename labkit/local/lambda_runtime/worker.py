@@ -2,7 +2,7 @@
 
 Run by path, with the standard library only: ``python -I -S worker.py SITE_PACKAGES [FOLDER_OF_LAYERS …]``. It ends
 when its stdin closes. Output goes line by line to stdout; a zero byte inside a line stands for a line break of the same
-log event, and a line that begins with byte 1 says that the output of an invocation is complete.
+log event, and a line that begins with byte 1 says that the output of the init phase or of an invocation is complete.
 
 https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html
 """
@@ -69,6 +69,12 @@ class Output(io.TextIOBase):
                 self._rest = ""
             self._file.flush()
 
+    def complete(self, what: str) -> None:
+        """Say that all the output of *what* is there: of ``"init"``, or of an invocation."""
+        self.flush()
+        self._file.write(f"\x01{what}\n".encode())
+        self._file.flush()
+
 
 class LogHandler(logging.Handler):
     """The handler that Lambda puts on the root logger."""
@@ -77,9 +83,8 @@ class LogHandler(logging.Handler):
         """Write to *output*."""
         super().__init__()
         self._output = output
-        formatter = logging.Formatter("[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s")
-        formatter.default_time_format = "%Y-%m-%dT%H:%M:%S"
-        formatter.datefmt = "%Y-%m-%dT%H:%M:%S"
+        line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
+        formatter = logging.Formatter(line, "%Y-%m-%dT%H:%M:%S")
         formatter.converter = time.gmtime
         self.setFormatter(formatter)
 
@@ -211,15 +216,13 @@ def error_body(error_type: str, message: str, request_id: str, stack: Iterable[s
     return json.dumps(body).encode()
 
 
-def log_error(output: Output, error_type: str, message: str, stack: Iterable[str]) -> None:
-    """Log an error with its traceback as one event; Lambda indents it with no-break spaces."""
-    lines = [f"[ERROR] {error_type}: {message}"]
-    if stack:
-        lines.append("Traceback (most recent call last):")
-        for entry in stack:
-            for line in entry.rstrip("\n").split("\n"):
-                bare = line.lstrip(" ")
-                lines.append(NBSP * (len(line) - len(bare)) + bare)
+def log_error(output: Output, error_type: str, message: str, stack: Iterable[str] = ()) -> None:
+    """Log an error with its traceback, an empty one too, as one event; Lambda indents it with no-break spaces."""
+    lines = [f"[ERROR] {error_type}: {message}", "Traceback (most recent call last):"]
+    for entry in stack:
+        for line in entry.rstrip("\n").split("\n"):
+            bare = line.lstrip(" ")
+            lines.append(NBSP * (len(line) - len(bare)) + bare)
     output.event("\n".join(lines))
 
 
@@ -269,7 +272,7 @@ def default(value: object) -> float | int:
     raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
 
 
-def run_once(api: RuntimeApi, handler: Handler, output: Output, pipe: BinaryIO) -> None:
+def run_once(api: RuntimeApi, handler: Handler, output: Output) -> None:
     """Take one invocation, run the handler, send what came of it."""
     headers, payload = api.next()
     context = Context(headers)
@@ -285,14 +288,12 @@ def run_once(api: RuntimeApi, handler: Handler, output: Output, pipe: BinaryIO) 
     except Failed as failed:
         error_type = failed.error_type
         body = error_body(error_type, failed.message, context.aws_request_id)
-        log_error(output, error_type, failed.message, [])
+        log_error(output, error_type, failed.message)
     except Exception as error:
         error_type, stack = type(error).__name__, stack_of(error)
         body = error_body(error_type, str(error), context.aws_request_id, stack)
         log_error(output, error_type, str(error), stack)
-    output.flush()
-    pipe.write(b"\x01" + context.aws_request_id.encode() + b"\n")
-    pipe.flush()
+    output.complete(context.aws_request_id)
     api.result(path, body, error_type)
 
 
@@ -303,8 +304,7 @@ def main() -> None:
     if SITE_PACKAGES:
         sys.path.append(SITE_PACKAGES)
     threading.Thread(target=end_with_stdin, daemon=True).start()
-    pipe = os.fdopen(os.dup(1), "wb")
-    output = sys.stdout = sys.stderr = Output(pipe)
+    output = sys.stdout = sys.stderr = Output(os.fdopen(os.dup(1), "wb"))
     logging.getLogger().addHandler(LogHandler(output))
     api = RuntimeApi()
     try:
@@ -312,15 +312,14 @@ def main() -> None:
     except Exception as error:
         failed = error if isinstance(error, Failed) else Failed(type(error).__name__, str(error), stack_of(error))
         log_error(output, failed.error_type, failed.message, failed.stack)
-        output.flush()
-        pipe.write(b"\x01init\n")
-        pipe.flush()
+        output.complete("init")
         api.init_error(error_body(failed.error_type, failed.message, "", failed.stack), failed.error_type)
         os._exit(1)
     gc.freeze()  # what was imported stays: no collection needs to look at it again
+    output.complete("init")
     api.ask()
     while True:
-        run_once(api, handler, output, pipe)
+        run_once(api, handler, output)
 
 
 if __name__ == "__main__":

@@ -110,9 +110,7 @@ class AsyncInvocations:
             except AwsError as error:
                 if error.code == "ResourceNotFoundException":
                     raise
-                await asyncio.sleep(
-                    self._clock.scaled(backoff)
-                )  # throttled: Lambda's own queue waits longer and longer
+                await asyncio.sleep(self._clock.scaled(backoff))  # throttled, or our own trouble: longer and longer
                 backoff = min(300.0, backoff * 2)
                 continue
             event.attempts += 1

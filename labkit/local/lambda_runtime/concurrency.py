@@ -76,11 +76,8 @@ class Concurrency:
 
     def put_function_concurrency(self, call: ApiCall) -> dict[str, Any]:
         """Reserve concurrency; 0 switches the function off."""
-        arn = unqualified(call)
-        function, wanted = (
-            self._functions.whole(arn, f"{arn}:{LATEST}"),
-            int(call.params["ReservedConcurrentExecutions"]),
-        )
+        arn, wanted = unqualified(call), int(call.params["ReservedConcurrentExecutions"])
+        function = self._functions.find(f"{arn}:{LATEST}")
         others = sum(f.reserved_concurrency or 0 for f in self._functions.all.values() if f is not function)
         if self._account - others - wanted < UNRESERVED:
             raise AwsError(

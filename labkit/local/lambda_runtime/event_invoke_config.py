@@ -15,9 +15,10 @@ from labkit.local.lambda_runtime.function import Function
 from labkit.local.lambda_runtime.functions import Functions
 from labkit.local.lambda_runtime.names import LATEST, invalid, named, unqualified, violation
 from labkit.local.lambda_runtime.paging import page
+from labkit.local.lambda_runtime.validation import check_range
 
 OLDEST_EVENT = 21_600
-RANGES = {"MaximumRetryAttempts": (0, 2), "MaximumEventAgeInSeconds": (60, OLDEST_EVENT)}
+SETTINGS = ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")
 DESTINATION = re.compile(
     r"$|kafka://([^.]([a-zA-Z0-9\-_.]{0,248}))|arn:(aws[a-zA-Z0-9-]*):([a-zA-Z0-9\-])+:"
     r"((eusc-)?[a-z]{2}((-gov)|(-iso([a-z]?)))?-[a-z]+-\d{1})?:(\d{12})?:(.*)"
@@ -47,19 +48,11 @@ class EventInvokeConfigs:
     async def _configure(self, call: ApiCall, *, replace: bool) -> dict[str, Any]:
         arn, qualifier = named(call)
         qualifier, function = qualifier or LATEST, self._existing(arn, qualifier)
-        given = {
-            name: call.params[name] for name in (*RANGES, "DestinationConfig") if call.params.get(name) is not None
-        }
+        given = {name: call.params[name] for name in SETTINGS if call.params.get(name) is not None}
         if not given:
             raise invalid("You must specify at least one of error handling or destination setting.")
-        for name, (lowest, highest) in RANGES.items():
-            if not lowest <= given.get(name, lowest) <= highest:
-                bound = (
-                    f"less than or equal to {highest}"
-                    if given[name] > highest
-                    else f"greater than or equal to {lowest}"
-                )
-                raise violation(given[name], f"{name[0].lower()}{name[1:]}", f"have value {bound}")
+        check_range("maximumRetryAttempts", given.get("MaximumRetryAttempts"), 0, 2)
+        check_range("maximumEventAgeInSeconds", given.get("MaximumEventAgeInSeconds"), 60, OLDEST_EVENT)
         await self._check_destinations(function, function.version_of(qualifier).role, given.get("DestinationConfig"))
         kept = {} if replace else self._config(arn, qualifier)
         function.invoke_configs[qualifier] = {**kept, **given, "LastModified": self._clock.now()}
@@ -99,7 +92,7 @@ class EventInvokeConfigs:
 
     def _existing(self, arn: str, qualifier: str) -> Function:
         try:
-            self._functions.whole(arn).version_of(qualifier)
+            self._functions.find(arn).version_of(qualifier)
         except AwsError:
             raise AwsError("ResourceNotFoundException", "The function doesn't exist.", 404, Type="User") from None
         return self._functions.all[arn]

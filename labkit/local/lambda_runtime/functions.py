@@ -53,7 +53,6 @@ class Functions:
         self._renew, self._forget = renew, forget
         self._layers, self._locate, self._folder, self._clock = layers, locate, folder, clock
         self.all: dict[str, Function] = {}
-        self._tasks: set[asyncio.Task[None]] = set()
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -88,19 +87,10 @@ class Functions:
         function.tags = dict(params.get("Tags") or {})
         self._configure(function, params)
         self.all[arn] = function
-        self._become_active_later(function)
+        _become_active_later(function)
         if params.get("Publish"):
             return {**described(function), "Version": function.publish(state="Pending").version}
         return described(function)
-
-    def _become_active_later(self, function: Function) -> None:
-        async def become_active() -> None:
-            await asyncio.sleep(UNTIL_ACTIVE)
-            function.become_active()
-
-        task = asyncio.create_task(become_active())
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
     async def _check_role(self, role_arn: str) -> None:
         if not await self._trusts(role_arn, "lambda.amazonaws.com"):
@@ -124,10 +114,12 @@ class Functions:
 
     async def update_function_code(self, call: ApiCall) -> dict[str, Any]:
         """Replace the code; warm environments end."""
-        function, params = self._updatable(call), call.params
+        params = call.params
+        self._updatable(call)
         check_configuration({"Architectures": params.get("Architectures")}, creating=False)
         package = await package_of(params, self._get_object)
         await asyncio.to_thread(unpack, package, self._folder)
+        function = self._updatable(call)  # it may have been changed or deleted meanwhile
         kept = [layer["Arn"] for layer in function.layers]
         self._layers(kept, function.region, package, kept)
         if params.get("DryRun"):
@@ -141,12 +133,12 @@ class Functions:
 
     async def update_function_configuration(self, call: ApiCall) -> dict[str, Any]:
         """Change settings; warm environments end."""
-        function = self._updatable(call)
+        role = self._updatable(call).role
         check_configuration(call.params, creating=False)
         if call.params.get("Role"):
             await self._check_role(call.params["Role"])
-        await check_dead_letter(call.params, call.params.get("Role") or function.role, self._role_can)
-        return self._updated(function, call.params)
+        await check_dead_letter(call.params, call.params.get("Role") or role, self._role_can)
+        return self._updated(self._updatable(call), call.params)  # it may have been changed or deleted meanwhile
 
     def _updatable(self, call: ApiCall) -> Function:
         function = self.of(call)
@@ -160,7 +152,7 @@ class Functions:
         self._configure(function, params)
         function.last_update_status = "InProgress"
         self._renew(function.version_arn)
-        self._become_active_later(function)
+        _become_active_later(function)
         return described(function)
 
     # --- Looked at ----------------------------------------------------------------------------------------------------
@@ -172,7 +164,7 @@ class Functions:
         it was created, still meets the 409 of AWS.
         """
         arn, qualifier = names.named(call)
-        function = self.whole(arn, joined(arn, qualifier))
+        function = self.find(joined(arn, qualifier))
         version = function.version_of(qualifier)
         function.become_active()
         return function, version, qualifier
@@ -214,7 +206,7 @@ class Functions:
             raise invalid("$LATEST version cannot be deleted without deleting the function.")
         if qualifier and not qualifier.isdigit() and qualifier[0] != "$":
             raise invalid("Deletion of aliases is not currently supported.")
-        function = self.whole(arn)
+        function = self.find(arn)
         if not qualifier:
             del self.all[arn]
             for version in function.all_versions():
@@ -229,26 +221,26 @@ class Functions:
 
     def of(self, call: ApiCall) -> Function:
         """Find the function that a call names as a whole."""
-        return self.whole(names.unqualified(call))
-
-    def whole(self, arn: str, named: str = "") -> Function:
-        """Find a function by its unqualified ARN; raise AwsError ``ResourceNotFoundException`` for *named*."""
-        function = self.all.get(arn)
-        if function is None:
-            raise not_found(named or arn)
-        return function
+        return self.find(names.unqualified(call))
 
     def find(self, arn: str) -> Function:
-        """Find the function as a whole that an ARN, with or without a qualifier, belongs to."""
-        return self.all.get(arn) or self.whole(split(arn)[0], arn)
+        """Find the function as a whole that an ARN, with or without a qualifier, belongs to.
+
+        Raises:
+            AwsError: ``ResourceNotFoundException``.
+        """
+        function = self.all.get(arn) or self.all.get(split(arn)[0])
+        if function is None:
+            raise not_found(arn)
+        return function
 
     def version(self, arn: str) -> Function:
-        """Find the version that an ARN names; one of an alias's two versions by chance, as it is routed."""
-        function = self.all.get(arn)
-        if function is not None:
-            return function
-        unqualified, qualifier = split(arn)
-        return self.whole(unqualified, arn).version_of(qualifier, routed=True)
+        """Find the version that an ARN names; one of an alias's two versions by chance, as it is routed.
+
+        Raises:
+            AwsError: ``ResourceNotFoundException``.
+        """
+        return self.all.get(arn) or self.find(arn).version_of(split(arn)[1], routed=True)
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Return the functions as plain data; packages are bytes."""
@@ -258,3 +250,7 @@ class Functions:
         """Go on from a snapshot; what was being created or updated is done."""
         for fields in state:
             self.all[fields["arn"]] = Function.restored(fields)
+
+
+def _become_active_later(function: Function) -> None:
+    asyncio.get_running_loop().call_later(UNTIL_ACTIVE, function.become_active)

@@ -26,6 +26,7 @@ from labkit.local.lambda_runtime.functions import Functions
 from labkit.local.lambda_runtime.log_lines import LogWriter, log_events, tail
 from labkit.local.lambda_runtime.names import LATEST, joined, named
 from labkit.local.lambda_runtime.packages import unpack, unpack_all
+from labkit.local.lambda_runtime.process import LogEvent
 from labkit.local.lambda_runtime.runtime_api import Invocation
 from labkit.local.lambda_runtime.runtimes import command
 
@@ -34,13 +35,13 @@ LARGEST_REQUEST = 6_291_456
 
 @dataclass(frozen=True, slots=True)
 class InvokeResult:
-    """The answer to an invocation; *function_error* is ``None`` for a success, *log_result* base64."""
+    """The answer to an invocation; *function_error* is ``None`` for a success."""
 
     payload: bytes
     function_error: str | None
-    log_result: str
+    log: list[LogEvent]
     request_id: str
-    executed_version: str = "$LATEST"
+    executed_version: str
 
 
 class Invocations:
@@ -70,7 +71,7 @@ class Invocations:
     async def invoke_api(self, call: ApiCall) -> dict[str, Any]:
         """Invoke synchronously, asynchronously, or not at all (DryRun)."""
         arn, qualifier = named(call)
-        self._functions.whole(arn, f"{arn}:{qualifier or LATEST}").version_of(qualifier)
+        self._functions.find(f"{arn}:{qualifier or LATEST}").version_of(qualifier)
         invoked, kind = joined(arn, qualifier), call.params.get("InvocationType") or "RequestResponse"
         payload = call.params.get("Payload") or b"{}"
         payload = payload if isinstance(payload, bytes) else str(payload).encode()
@@ -95,7 +96,7 @@ class Invocations:
         if result.function_error:
             answer["FunctionError"] = result.function_error
         if call.params.get("LogType") == "Tail":
-            answer["LogResult"] = result.log_result
+            answer["LogResult"] = tail(result.log)
         return answer
 
     async def invoke(self, arn: str, payload: bytes, *, request_id: str = "", client_context: str = "") -> InvokeResult:
@@ -128,7 +129,7 @@ class Invocations:
         if outcome.error_type:
             self._emit("function failed", function=function.name, error=outcome.error_type, request=request_id)
         function_error = "Unhandled" if outcome.error_type else None
-        return InvokeResult(outcome.payload, function_error, tail(events), request_id, function.version)
+        return InvokeResult(outcome.payload, function_error, events, request_id, function.version)
 
     def _publish(self, arn: str, outcome: Outcome) -> None:
         """Publish to CloudWatch; a success counts as an error of 0, so that the average is the error rate."""
@@ -138,7 +139,7 @@ class Invocations:
         measure(arn, "Throttles", 0.0)
         measure(arn, "Duration", round(outcome.duration, 2))
 
-    async def _write_log(self, function: Function, stream: str, events: list[tuple[int, str]]) -> None:
+    async def _write_log(self, function: Function, stream: str, events: list[LogEvent]) -> None:
         place = f"arn:aws:logs:{function.region}:{ACCOUNT_ID}:log-group:{function.log_group}:log-stream:{stream}"
         if await self._role_can(function.role, "logs:PutLogEvents", place):
             self._logs.write(function.region, function.log_group, stream, events)

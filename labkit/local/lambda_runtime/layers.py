@@ -16,13 +16,7 @@ from typing import Any
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
 from labkit.local.lambda_runtime.names import invalid, violation
-from labkit.local.lambda_runtime.packages import (
-    LARGEST_UNZIPPED,
-    code_sha256,
-    package_of,
-    unpack,
-    unzipped_size,
-)  # fmt: skip
+from labkit.local.lambda_runtime.packages import LARGEST_UNZIPPED, code_sha256, package_of, unpack, unzipped_size
 from labkit.local.lambda_runtime.paging import page
 from labkit.local.lambda_runtime.runtimes import GONE, TAKEN
 
@@ -97,10 +91,7 @@ class Layers:
         }
 
     def _version(self, call: ApiCall) -> dict[str, Any]:
-        number = int(call.params.get("VersionNumber") or 0)
-        if number < 1:
-            raise invalid("Layer Version Cannot be less than 1")
-        return self._there(f"{_arn(call)}:{number}")
+        return self._there(_version_arn(call))
 
     def _there(self, arn: str) -> dict[str, Any]:
         version = self._find(arn)
@@ -154,10 +145,7 @@ class Layers:
 
     def delete(self, call: ApiCall) -> None:
         """Delete a version: no function can take it any more, those that have it keep it."""
-        number = int(call.params.get("VersionNumber") or 0)
-        if number < 1:
-            raise invalid("Layer Version Cannot be less than 1")
-        if version := self._find(f"{_arn(call)}:{number}"):
+        if version := self._find(_version_arn(call)):
             version["Deleted"] = True
 
     # --- For functions ------------------------------------------------------------------------------------------------
@@ -234,6 +222,13 @@ def _arn(call: ApiCall) -> str:
     if not found:
         raise violation(given, "layerName", f"satisfy regular expression pattern: {NAME.pattern}")
     return f"arn:aws:lambda:{call.region}:{ACCOUNT_ID}:layer:{found['name']}"
+
+
+def _version_arn(call: ApiCall) -> str:
+    number = int(call.params.get("VersionNumber") or 0)
+    if number < 1:
+        raise invalid("Layer Version Cannot be less than 1")
+    return f"{_arn(call)}:{number}"
 
 
 def _listed(version: dict[str, Any]) -> dict[str, Any]:

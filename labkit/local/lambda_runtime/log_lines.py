@@ -12,8 +12,9 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 
-from labkit.local.lambda_runtime.environment import LogEvent, Outcome
+from labkit.local.lambda_runtime.environment import Outcome
 from labkit.local.lambda_runtime.function import Function
+from labkit.local.lambda_runtime.process import LogEvent
 from labkit.local.lambda_runtime.runtimes import language_and_version, runs_on, runtime_arn
 
 TAIL = 4096

@@ -125,7 +125,7 @@ class Permissions:
         arn, qualifier = named(call)
         if qualifier == LATEST:
             raise invalid("We currently do not support adding policies for $LATEST.")
-        function = self._functions.whole(arn, joined(arn, qualifier))
+        function = self._functions.find(joined(arn, qualifier))
         if qualifier and not qualifier.isdigit() and "$" not in qualifier and qualifier not in function.aliases:
             text = f"Cannot find alias arn: {arn}:{qualifier}"
             raise AwsError("ResourceNotFoundException", text, 404, Type="User")

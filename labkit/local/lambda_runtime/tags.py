@@ -11,7 +11,7 @@ from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.lambda_runtime.functions import Functions
-from labkit.local.lambda_runtime.names import invalid, split
+from labkit.local.lambda_runtime.names import invalid, split, violation
 from labkit.local.lambda_runtime.validation import check_tags
 
 TAGGED = re.compile(
@@ -38,10 +38,7 @@ class Tags:
     def _of(self, call: ApiCall) -> dict[str, str]:
         arn = str(call.params.get("Resource") or "")
         if not TAGGED.fullmatch(arn):
-            text = (
-                f"1 validation error detected: Value '{arn}' at 'resource' failed to satisfy constraint: Member must "
-            )
-            raise AwsError("ValidationException", f"{text}satisfy regular expression pattern: {TAGGED.pattern}")
+            raise violation(arn, "resource", f"satisfy regular expression pattern: {TAGGED.pattern}")
         kind = arn.split(":")[5]
         if kind == "event-source-mapping":
             tags = self._tags_of_mapping(arn)
@@ -54,7 +51,7 @@ class Tags:
         unqualified, qualifier = split(arn)
         if qualifier:
             raise invalid("Tags on function aliases and versions are not supported. Please specify a function ARN.")
-        return self._functions.whole(unqualified).tags
+        return self._functions.find(unqualified).tags
 
     def tag(self, call: ApiCall) -> None:
         """Add tags."""

@@ -42,8 +42,7 @@ def check_new_name(name: str, region: str) -> str:
     arn, qualifier = read(name, region)
     short = arn.rpartition(":")[2]
     if len(short) > 64:
-        error = violation(name, "functionName", "have length less than or equal to 64")
-        raise invalid(error.message)
+        raise invalid(violation(name, "functionName", "have length less than or equal to 64").message)
     if not NAME.fullmatch(short) or qualifier not in ("", LATEST):
         raise violation(name, "functionName", "satisfy regular expression pattern: [a-zA-Z0-9-_]+")
     return arn
@@ -56,8 +55,7 @@ def check_configuration(params: dict[str, Any], *, creating: bool) -> None:
         AwsError: ``InvalidParameterValueException`` or ``ValidationException``.
     """
     _check_supported(params)
-    required = ("Role", "Handler", "Runtime", "Code") if creating else ()
-    for name in required:
+    for name in ("Role", "Handler", "Runtime", "Code") if creating else ():
         if not params.get(name):
             raise invalid(f"{name} is required for a function in a zip.")
     if params.get("Role") and not re.fullmatch(ROLE, params["Role"]):
@@ -65,10 +63,9 @@ def check_configuration(params: dict[str, Any], *, creating: bool) -> None:
     if params.get("Runtime"):
         check_runtime(str(params["Runtime"]))
     _check_architectures(params.get("Architectures") or ["x86_64"])
-    _check_range(params, "Timeout", 1, 900)
-    _check_range(params, "MemorySize", 128, 10_240)
-    storage = (params.get("EphemeralStorage") or {}).get("Size")
-    _check_range({"EphemeralStorage.Size": storage}, "EphemeralStorage.Size", 512, 10_240)
+    check_range("timeout", params.get("Timeout"), 1, 900)
+    check_range("memorySize", params.get("MemorySize"), 128, 10_240)
+    check_range("ephemeralStorage.Size", (params.get("EphemeralStorage") or {}).get("Size"), 512, 10_240)
     _check_variables((params.get("Environment") or {}).get("Variables") or {})
 
 
@@ -143,8 +140,12 @@ async def check_dead_letter(
         raise invalid(f"The provided execution role does not have permissions to call {verb} on {service.upper()}")
 
 
-def _check_range(params: dict[str, Any], name: str, lowest: int, highest: int) -> None:
-    value = params.get(name)
+def check_range(member: str, value: int | None, lowest: int, highest: int) -> None:
+    """Refuse a number that the service model does not allow.
+
+    Raises:
+        AwsError: ``ValidationException``.
+    """
     if value is not None and not lowest <= value <= highest:
         bound = f"less than or equal to {highest}" if value > highest else f"greater than or equal to {lowest}"
-        raise violation(value, f"{name[0].lower()}{name[1:]}", f"have value {bound}")
+        raise violation(value, member, f"have value {bound}")

@@ -23,7 +23,7 @@ from labkit.local.lambda_runtime.names import (
     stale,
     unqualified,
     violation,
-)  # fmt: skip
+)
 from labkit.local.lambda_runtime.packages import code_sha256
 from labkit.local.lambda_runtime.paging import page
 
@@ -88,7 +88,7 @@ class Versions:
         arn, name, wanted = unqualified(call), str(call.params.get("Name") or ""), call.params.get("FunctionVersion")
         if not re.fullmatch(ALIAS_NAME, name):
             raise violation(name, "name", f"satisfy regular expression pattern: {ALIAS_NAME}")
-        function = self._functions.whole(arn, joined(arn, str(wanted)))
+        function = self._functions.find(joined(arn, str(wanted)))
         if name in function.aliases:
             text = f"Alias already exists: {arn}:{name}"
             raise AwsError("ResourceConflictException", text, 409, Type="User")
@@ -156,7 +156,7 @@ class Versions:
     def delete_alias(self, call: ApiCall) -> None:
         """Forget an alias, with its policy and its settings; the version stays."""
         arn, name = unqualified(call), str(call.params.get("Name") or "")
-        function = self._functions.whole(arn)
+        function = self._functions.find(arn)
         for kept in (function.aliases, function.policies, function.invoke_configs):
             kept.pop(name, None)
 
@@ -173,7 +173,7 @@ class Versions:
         arn, qualifier = named(call)
         if qualifier in ("", LATEST):
             raise invalid("The function resource provided must be an alias or a published version.")
-        self._functions.whole(arn, joined(arn, qualifier)).version_of(qualifier)
+        self._functions.find(joined(arn, qualifier)).version_of(qualifier)
         text = "No Provisioned Concurrency Config found for this function"
         raise AwsError("ProvisionedConcurrencyConfigNotFoundException", text, 404, Type="User")
 

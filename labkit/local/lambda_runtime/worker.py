@@ -80,7 +80,6 @@ class LogHandler(logging.Handler):
     """The handler that Lambda puts on the root logger."""
 
     def __init__(self, output: Output) -> None:
-        """Write to *output*."""
         super().__init__()
         self._output = output
         line = "[%(levelname)s]\t%(asctime)s.%(msecs)03dZ\t%(aws_request_id)s\t%(message)s"
@@ -168,9 +167,6 @@ class RuntimeApi:
             lines.append(f"Lambda-Runtime-Function-Error-Type: {error_type}")
         return "\r\n".join([*lines, "\r\n"]).encode("latin-1", "replace") + body
 
-    def _send(self, data: bytes) -> None:
-        self._socket.sendall(data)
-
     def _answer(self) -> tuple[dict[str, str], bytes]:
         """Read one answer; return its headers, their names in lower case, and its body."""
         if not self._file.readline():
@@ -183,7 +179,7 @@ class RuntimeApi:
 
     def ask(self) -> None:
         """Ask for the first invocation: the runtime is initialised."""
-        self._send(self._request("GET", "invocation/next"))
+        self._socket.sendall(self._request("GET", "invocation/next"))
 
     def next(self) -> tuple[dict[str, str], bytes]:
         """Wait for an invocation; return its headers and its payload."""
@@ -194,13 +190,22 @@ class RuntimeApi:
 
     def result(self, path: str, body: bytes, error_type: str | None = None) -> None:
         """Send a result or an error and, in one piece with it, ask for the next invocation."""
-        self._send(self._request("POST", path, body, error_type) + self._request("GET", "invocation/next"))
+        self._socket.sendall(self._request("POST", path, body, error_type) + self._request("GET", "invocation/next"))
         self._results += 1
 
     def init_error(self, body: bytes, error_type: str) -> None:
         """Report that the handler cannot be run; return when that has arrived."""
-        self._send(self._request("POST", "init/error", body, error_type))
+        self._socket.sendall(self._request("POST", "init/error", body, error_type))
         self._answer()
+
+
+class Failed(Exception):
+    """The runtime cannot run the handler."""
+
+    def __init__(self, error_type: str, message: str, stack: Iterable[str] = ()) -> None:
+        """Take what the answer shows."""
+        super().__init__(message)
+        self.error_type, self.message, self.stack = error_type, message, stack
 
 
 def end_with_stdin() -> None:
@@ -247,22 +252,12 @@ def find_handler() -> Handler:
         raise Failed("Runtime.ImportModuleError", f"Unable to import module '{module_name}': {error}") from error
     except SyntaxError as error:
         message = f"Syntax error in module '{module_name}': {error}"
-        raise Failed(
-            "Runtime.UserCodeSyntaxError", message, [f'  File "{error.filename}" Line {error.lineno}\n']
-        ) from error
+        stack = [f'  File "{error.filename}" Line {error.lineno}\n    {error.text}']
+        raise Failed("Runtime.UserCodeSyntaxError", message, stack) from error
     if not hasattr(module, function_name):
         raise Failed("Runtime.HandlerNotFound", f"Handler '{function_name}' missing on module '{module_name}'")
     handler: Handler = getattr(module, function_name)
     return handler
-
-
-class Failed(Exception):
-    """The runtime cannot run the handler."""
-
-    def __init__(self, error_type: str, message: str, stack: Iterable[str] = ()) -> None:
-        """Take what the answer shows."""
-        super().__init__(message)
-        self.error_type, self.message, self.stack = error_type, message, stack
 
 
 def default(value: object) -> float | int:

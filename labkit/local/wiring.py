@@ -216,7 +216,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         configuration=functions.configuration,
         role_can=iam.role_can,
         deliver=deliver,
-        put_object=put_object_as("lambda.amazonaws.com"),
         iterator_age=lambda arn, milliseconds: metrics.add(arn, "IteratorAge", round(milliseconds)),
         most_batches=settings.max_environments,
         clock=clock,

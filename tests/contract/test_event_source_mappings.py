@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import time
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
@@ -134,6 +135,50 @@ def test_a_mapping_of_a_stream_as_it_is_created_and_updated(client, function, ta
     assert "FilterCriteria" not in emptied
     assert emptied["FunctionResponseTypes"] == []
     aws.delete_event_source_mapping(UUID=uid)
+
+
+def test_a_mapping_that_is_being_deleted_is_neither_changed_nor_deleted_again(
+    *, client, function, queue, mapped, eventually
+):
+    """ResourceInUseException: https://docs.aws.amazon.com/lambda/latest/api/API_UpdateEventSourceMapping.html."""
+    url, arn = queue()
+    target = function(
+        "import time\ndef lambda_handler(event, context):\n    time.sleep(2)\n", (QUEUE_READS, arn), Timeout=9
+    )
+    uid, aws = mapped(arn, target), client("lambda")
+    client("sqs").send_message(QueueUrl=url, MessageBody="x")
+    name = "ApproximateNumberOfMessagesNotVisible"
+    eventually(
+        lambda: client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name] == "1"
+    )
+
+    states = [aws.delete_event_source_mapping(UUID=uid)["State"] for _ in range(2)]
+    with pytest.raises(ClientError, match="because it is in use") as refused:
+        aws.update_event_source_mapping(UUID=uid, BatchSize=1)
+
+    assert states == ["Deleting", "Deleting"]
+    assert refused.value.response["Error"]["Code"] == "ResourceInUseException"
+
+
+def test_of_many_equal_mappings_that_are_created_at_once_there_is_one(*, client, function, table):
+    """The others get the 409 that a second one always gets."""
+    _, stream, grant = table()
+    target, aws = function(PRINTING, grant), client("lambda")
+
+    def create(_):
+        try:
+            return aws.create_event_source_mapping(
+                EventSourceArn=stream, FunctionName=target, StartingPosition="LATEST", Enabled=False
+            )["State"]
+        except ClientError as error:
+            return error.response["Error"]["Code"]
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = sorted(pool.map(create, range(4)))
+
+    assert answers == ["Disabled"] + ["ResourceConflictException"] * 3
+    [mapping] = aws.list_event_source_mappings(FunctionName=target)["EventSourceMappings"]
+    aws.delete_event_source_mapping(UUID=mapping["UUID"])
 
 
 REFUSED = [

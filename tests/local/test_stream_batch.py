@@ -12,7 +12,8 @@ import pytest
 from labkit.local.api_call import AwsError
 from labkit.local.clock import Clock
 from labkit.local.event_source_mapping.dynamodb_streams import KIND
-from labkit.local.event_source_mapping.stream_batch import StreamBatches, Surroundings
+from labkit.local.event_source_mapping.stream_batch import StreamBatches
+from labkit.local.event_source_mapping.surroundings import Surroundings
 
 QUEUE = "arn:aws:sqs:us-east-1:123456789012:failed"
 
@@ -47,7 +48,7 @@ def batches():
         }  # fmt: skip
         around = Surroundings(
             invoke=invoke, configuration=lambda arn: {"Role": "r"}, role_can=role_can, deliver=deliver,
-            put_object=deliver, moved=lambda *where: None, iterator_age=lambda arn, ms: None, clock=Clock(1000),
+            note=lambda *change: None, iterator_age=lambda arn, ms: None, clock=Clock(1000),
             emit=lambda *a, **k: None,
         )  # fmt: skip
         return StreamBatches(mapping, KIND, around, asyncio.Event()), delivered
@@ -59,7 +60,7 @@ def succeed(calls):
     async def invoke(arn, payload):
         keys = [one["dynamodb"]["SequenceNumber"] for one in json.loads(payload)["Records"]]
         calls.append(keys)
-        return SimpleNamespace(function_error=None, payload=b"null", request_id="id")
+        return SimpleNamespace(function_error=None, payload=b"null", request_id="id", executed_version="$LATEST")
 
     return invoke
 
@@ -108,7 +109,7 @@ def test_a_batch_that_is_stopped_is_not_done(batches):
 
     async def stopped():
         process, _ = batches(succeed([]))
-        process._stopping.set()
+        process.stopping.set()
         return await process.process("shard", [record("1")])
 
     assert asyncio.run(stopped()) is False

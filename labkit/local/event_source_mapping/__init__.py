@@ -1,1 +1,6 @@
-"""Event source mappings: queues and streams read by Lambda, which invokes with batches."""
+"""Event source mappings: queues and streams read by Lambda, which invokes with batches.
+
+``mappings.py`` has the operations of the API: read it first. ``pollers.py`` runs a poller for each mapping that is
+enabled: ``sqs.py`` for a queue; for a stream ``stream_poller.py``, which reads it, and ``stream_batch.py``, which says
+what becomes of a batch. What differs between the streams stands in ``dynamodb_streams.py`` and ``kinesis.py``.
+"""

@@ -10,12 +10,6 @@ from datetime import UTC, datetime
 
 from labkit.local.event_source_mapping.stream_batch import Record, StreamKind
 
-ACTIONS = ("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream")
-NO_ACCESS = (
-    "Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
-    "DescribeStream, and ListStreams Actions on your stream in IAM."
-)
-
 
 def _item_key(record: Record) -> str:
     return json.dumps(record["dynamodb"]["Keys"], sort_keys=True)
@@ -26,6 +20,11 @@ def _moment(epoch: float) -> str:
 
 
 KIND = StreamKind(
+    actions=("dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:DescribeStream"),
+    no_access=(
+        "Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
+        "DescribeStream, and ListStreams Actions on your stream in IAM."
+    ),
     info="DDBStreamBatchInfo",
     sequence_number=lambda record: str(record["dynamodb"]["SequenceNumber"]),
     arrival=lambda record: float(record["dynamodb"]["ApproximateCreationDateTime"]),

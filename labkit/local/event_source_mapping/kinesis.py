@@ -11,12 +11,6 @@ from typing import Any
 
 from labkit.local.event_source_mapping.stream_batch import Record, StreamKind, milliseconds
 
-ACTIONS = ("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream", "kinesis:ListShards")
-NO_ACCESS = (
-    "Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
-    "DescribeStream, ListShards, and ListStreams Actions on your stream in IAM."
-)
-
 
 def _filtered(record: Record) -> Record:
     """Filters see the metadata and ``data``, decoded: https://docs.aws.amazon.com/lambda/latest/dg/with-kinesis-filtering.html."""
@@ -29,6 +23,11 @@ def _filtered(record: Record) -> Record:
 
 
 KIND = StreamKind(
+    actions=("kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:DescribeStream", "kinesis:ListShards"),
+    no_access=(
+        "Cannot access stream {arn}. Please ensure the role can perform the GetRecords, GetShardIterator, "
+        "DescribeStream, ListShards, and ListStreams Actions on your stream in IAM."
+    ),
     info="KinesisBatchInfo",
     sequence_number=lambda record: str(record["kinesis"]["sequenceNumber"]),
     arrival=lambda record: float(record["kinesis"]["approximateArrivalTimestamp"]),

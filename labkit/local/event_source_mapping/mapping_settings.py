@@ -9,6 +9,7 @@ from datetime import UTC
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.event_source_mapping.filters import compile_filters
 
 OF_ALL = ("BatchSize", "MaximumBatchingWindowInSeconds", "FunctionResponseTypes", "FilterCriteria")
 OF_QUEUES = ("ScalingConfig",)
@@ -51,10 +52,11 @@ def defaults(source: str) -> dict[str, Any]:
 
 
 def apply(mapping: dict[str, Any], params: dict[str, Any], source: str) -> None:
-    """Take over what was asked for.
+    """Take over what was asked for, if a mapping can have it.
 
     Raises:
-        AwsError: ``InvalidParameterValueException``: this kind of source, or the local cloud, has no such setting.
+        AwsError: ``InvalidParameterValueException``: this kind of source, or the local cloud, has no such setting, or
+            not with this value. ``ValidationException`` for a number out of its limits.
     """
     mine = (*OF_ALL, *(OF_QUEUES if source == "sqs" else (*OF_STREAMS, "DestinationConfig")))
     for name in (*OF_ALL, *OF_QUEUES, *OF_STREAMS, "DestinationConfig"):
@@ -67,14 +69,11 @@ def apply(mapping: dict[str, Any], params: dict[str, Any], source: str) -> None:
     for name in NOT_SUPPORTED:
         if params.get(name):
             raise invalid(f"The local cloud does not support {name} of event source mappings.")
+    _check(mapping, source)
+    compile_filters(mapping.get("FilterCriteria"))
 
 
-def check(mapping: dict[str, Any], source: str) -> None:
-    """Check the settings of a mapping, new or changed.
-
-    Raises:
-        AwsError: ``ValidationException`` for a number out of its limits, else ``InvalidParameterValueException``.
-    """
+def _check(mapping: dict[str, Any], source: str) -> None:
     for name, (least, most) in LIMITS.items():
         _check_limits(name, mapping.get(name), least, most)
     if 0 <= mapping.get("MaximumRecordAgeInSeconds", -1) < 60:

@@ -5,71 +5,56 @@ https://docs.aws.amazon.com/lambda/latest/dg/invocation-eventsourcemapping.html
 
 from __future__ import annotations
 
-import asyncio
 import uuid
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping
 from copy import deepcopy
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
-from labkit.local.event_source_mapping import dynamodb_streams, kinesis
-from labkit.local.event_source_mapping.filters import compile_filters
-from labkit.local.event_source_mapping.mapping_settings import (
-    apply,
-    check,
-    check_starting_position,
-    defaults,
-    invalid,
-    shown,
-)
-from labkit.local.event_source_mapping.sqs import SqsPoller
-from labkit.local.event_source_mapping.stream_batch import Surroundings
-from labkit.local.event_source_mapping.stream_poller import StreamPoller, Streams
+from labkit.local.event_source_mapping.mapping_settings import apply, check_starting_position, defaults, invalid, shown
+from labkit.local.event_source_mapping.pollers import KINDS, Pollers
+from labkit.local.event_source_mapping.sqs import Queues
+from labkit.local.event_source_mapping.stream_poller import Streams
+from labkit.local.event_source_mapping.surroundings import Surroundings
 from labkit.local.picture import Arrow, Picture, part_of
 
 QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-KINDS = {"dynamodb": dynamodb_streams, "kinesis": kinesis}
 
 
 class EventSourceMappings:
-    """The mappings and their pollers; *streams* are read by the name of their service in the ARN."""
+    """The mappings; *streams* are read by the name of their service in the ARN."""
 
     def __init__(
         self,
         *,
-        queues: Any,
+        queues: Queues,
         streams: Mapping[str, Streams],
         invoke: Callable[[str, bytes], Awaitable[Any]],
         configuration: Callable[[str], dict[str, Any]],
         role_can: Callable[[str, str, str], Awaitable[bool]],
         deliver: Callable[[str, str], Awaitable[None]],
-        put_object: Callable[[str, str, bytes, str], Awaitable[None]],
         iterator_age: Callable[[str, float], None],
         most_batches: int,
         clock: Clock,
         emit: Callable[..., None],
         note: Callable[..., None] = lambda *change: None,
     ) -> None:
-        self._queues, self._streams, self._most_batches = queues, streams, most_batches
-        self._invoke, self._configuration, self._role_can = invoke, configuration, role_can
-        self._clock, self._emit = clock, emit
-        self._surroundings = Surroundings(
+        self._queues, self._streams, self._clock = queues, streams, clock
+        self._configuration, self._role_can = configuration, role_can
+        surroundings = Surroundings(
             invoke=invoke,
             configuration=configuration,
             role_can=role_can,
             deliver=deliver,
-            put_object=put_object,
-            moved=note,
+            note=note,
             iterator_age=iterator_age,
             clock=clock,
             emit=emit,
         )
         self._mappings: dict[str, dict[str, Any]] = {}
-        self._pollers: dict[str, tuple[SqsPoller | StreamPoller, asyncio.Task[None]]] = {}
-        self._changing: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._pollers = Pollers(queues=queues, streams=streams, most_batches=most_batches, surroundings=surroundings)
+        self.written, self.close = self._pollers.written, self._pollers.close
 
     def description(self) -> dict[str, int]:
         """Count the mappings, and those that poll, for the health page."""
@@ -111,18 +96,16 @@ class EventSourceMappings:
         configuration = self._configuration(_in_region(str(params.get("FunctionName") or ""), call.region))
         mapping = self._new(call, configuration["FunctionArn"], source)
         apply(mapping, params, source)
-        check(mapping, source)
-        compile_filters(mapping.get("FilterCriteria"))
-        self._check_new(mapping, source)
         if source == "sqs":
             await self._check_queue(mapping, configuration)
         else:
             await self._check_stream(mapping, configuration, params)
+        self._check_new(mapping, source)
         self._mappings[mapping["UUID"]] = mapping
         if params.get("Enabled") is False:
             mapping["State"] = "Disabled"
         else:
-            self._later(self._transition(mapping, wanted=True))
+            self._pollers.change(mapping, enabled=True)
         return shown(mapping)
 
     def _new(self, call: ApiCall, function_arn: str, source: str) -> dict[str, Any]:
@@ -177,9 +160,9 @@ class EventSourceMappings:
         arn = mapping["EventSourceArn"]
         source = arn.split(":")[2]
         timestamp = check_starting_position(params, source)
-        for action in KINDS[source].ACTIONS:
+        for action in KINDS[source].actions:
             if not await self._role_can(configuration["Role"], action, arn):
-                raise invalid(KINDS[source].NO_ACCESS.format(arn=arn))
+                raise invalid(KINDS[source].no_access.format(arn=arn))
         shards = await self._streams[source].shards(arn)
         if shards is None:
             raise invalid(f"Stream not found: {arn}")
@@ -189,51 +172,15 @@ class EventSourceMappings:
         mapping["Positions"] = {
             shard: [await self._streams[source].start(arn, shard, position, timestamp)] for shard in shards
         }
-        _lay_lanes(mapping)
 
-    async def _transition(self, mapping: dict[str, Any], wanted: bool) -> None:
-        """Stop the poller and, if *wanted*, start one with the settings as they are now; one change after the other."""
-        async with self._changing[mapping["UUID"]]:
-            await self._stop(mapping["UUID"])
-            await asyncio.sleep(0.02)
-            if mapping["UUID"] not in self._mappings or mapping["State"] == "Deleting":
-                return
-            mapping["State"] = "Enabled" if wanted else "Disabled"
-            if wanted:
-                _lay_lanes(mapping)
-                self._start(mapping)
-
-    def _start(self, mapping: dict[str, Any]) -> None:
-        poller: SqsPoller | StreamPoller
-        source = mapping["EventSourceArn"].split(":")[2]
-        if source == "sqs":
-            poller = SqsPoller(
-                mapping,
-                queues=self._queues,
-                invoke=self._invoke,
-                function_timeout=lambda: float(self._configuration(mapping["FunctionArn"])["Timeout"]),
-                most_batches=self._most_batches,
-                scaled=self._clock.scaled,
-                emit=self._emit,
-            )
-        else:
-            poller = StreamPoller(
-                mapping, streams=self._streams[source], kind=KINDS[source].KIND, surroundings=self._surroundings
-            )
-        self._pollers[mapping["UUID"]] = (poller, asyncio.create_task(poller.run()))
-
-    async def _stop(self, uid: str) -> None:
-        poller, task = self._pollers.pop(uid, (None, None))
-        if poller and task:
-            await poller.drain(task)
-
-    async def update(self, call: ApiCall) -> dict[str, Any]:
+    def update(self, call: ApiCall) -> dict[str, Any]:
         """Change a mapping; Enabled false stops it."""
         mapping, params = self._of(call), call.params
-        changed, source = dict(mapping), mapping["EventSourceArn"].split(":")[2]
-        apply(changed, params, source)
-        check(changed, source)
-        compile_filters(changed.get("FilterCriteria"))
+        if mapping["State"] == "Deleting":
+            text = "Cannot update the event source mapping because it is in use."
+            raise AwsError("ResourceInUseException", text, 400, Type="User")
+        changed = dict(mapping)
+        apply(changed, params, mapping["EventSourceArn"].split(":")[2])
         if params.get("FunctionName"):
             changed["FunctionArn"] = self._configuration(_in_region(params["FunctionName"], call.region))["FunctionArn"]
         was_enabled = mapping["State"] in ("Enabled", "Creating", "Enabling", "Updating")
@@ -241,21 +188,16 @@ class EventSourceMappings:
         mapping.update(changed)
         mapping["LastModified"] = self._clock.now()
         mapping["State"] = ("Updating" if was_enabled else "Enabling") if wanted else "Disabling"
-        self._later(self._transition(mapping, wanted))
+        self._pollers.change(mapping, enabled=wanted)
         return shown(mapping)
 
-    async def delete(self, call: ApiCall) -> dict[str, Any]:
+    def delete(self, call: ApiCall) -> dict[str, Any]:
         """Delete a mapping; the batch under way finishes."""
         mapping = self._of(call)
-        mapping["State"] = "Deleting"
-        self._later(self._delete(mapping))
+        if mapping["State"] != "Deleting":
+            mapping["State"] = "Deleting"
+            self._pollers.end(mapping, then=lambda: self._mappings.pop(mapping["UUID"]))
         return shown(mapping)
-
-    async def _delete(self, mapping: dict[str, Any]) -> None:
-        async with self._changing[mapping["UUID"]]:
-            await self._stop(mapping["UUID"])
-        self._mappings.pop(mapping["UUID"], None)
-        self._changing.pop(mapping["UUID"], None)
 
     def list_mappings(self, call: ApiCall) -> dict[str, Any]:
         """List mappings, by source and function if given."""
@@ -270,14 +212,6 @@ class EventSourceMappings:
         ]
         return {"EventSourceMappings": found}
 
-    def written(self, resources: list[str]) -> None:
-        """Wake the pollers of tables and streams that were written; ``"*"`` stands for any."""
-        for uid, (poller, _) in self._pollers.items():
-            if isinstance(poller, StreamPoller):
-                source = self._mappings[uid]["EventSourceArn"]
-                if any(one in ("*", source) or source.startswith(f"{one}/") for one in resources):
-                    poller.wake()
-
     def tags_of(self, arn: str) -> dict[str, str] | None:
         """Return the tags of a mapping, to be changed; ``None`` where there is no such mapping."""
         mapping = self._mappings.get(arn.rpartition(":")[2])
@@ -288,16 +222,6 @@ class EventSourceMappings:
         if mapping is None:
             raise AwsError("ResourceNotFoundException", "The resource you requested does not exist.", 404)
         return mapping
-
-    def _later(self, work: Any) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-    async def close(self) -> None:
-        """Stop polling."""
-        for _, task in self._pollers.values():
-            task.cancel()
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Return the mappings with their positions, as plain data."""
@@ -318,15 +242,7 @@ class EventSourceMappings:
             mapping["State"] = "Disabled" if mapping["State"] in ("Disabled", "Disabling") else "Enabled"
             self._mappings[mapping["UUID"]] = mapping
             if mapping["State"] == "Enabled":
-                self._start(mapping)
-
-
-def _lay_lanes(mapping: dict[str, Any]) -> None:
-    """Give each shard as many lanes as ParallelizationFactor says; new ones begin where the slowest old one stands."""
-    factor = int(mapping.get("ParallelizationFactor") or 1)
-    for shard, positions in mapping.get("Positions", {}).items():
-        if len(positions) != factor:
-            mapping["Positions"][shard] = [min(positions)] * factor
+                self._pollers.start(mapping)
 
 
 def _in_region(name: str, region: str) -> str:

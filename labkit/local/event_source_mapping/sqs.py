@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import time
 import traceback
-from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 from labkit.local.api_call import AwsError
 from labkit.local.event_source_mapping.batch_response import failed_identifiers
 from labkit.local.event_source_mapping.filters import compile_filters, passes
+from labkit.local.event_source_mapping.surroundings import Surroundings
 
 FIRST_BATCHES = 5
 MOST_BATCHES = 1000
 MORE_PER_MINUTE = 300
 LONG_POLL = 3600.0
 FILLING = 0.06
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.05, 2.0
 
 
 class Queues(Protocol):
@@ -47,41 +49,41 @@ class SqsPoller:
         mapping: dict[str, Any],
         *,
         queues: Queues,
-        invoke: Callable[[str, bytes], Awaitable[Any]],
-        function_timeout: Callable[[], float],
         most_batches: int,
-        scaled: Callable[[float], float],
-        emit: Callable[..., None],
+        surroundings: Surroundings,
     ) -> None:
-        self._mapping, self._queues, self._invoke, self._scaled, self._emit = mapping, queues, invoke, scaled, emit
-        self._function_timeout = function_timeout
+        self._mapping, self._arn, self._queues = mapping, str(mapping["EventSourceArn"]), queues
+        self._invoke, self._configuration = surroundings.invoke, surroundings.configuration
+        self._scaled, self._emit = surroundings.clock.scaled, surroundings.emit
         self._filters = compile_filters(mapping.get("FilterCriteria"))
         most = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency") or MOST_BATCHES
         self._most = min(int(most), max(FIRST_BATCHES, most_batches))
         self._first = self._allowed = min(FIRST_BATCHES, self._most)
-        self._freed = asyncio.Event()
+        self._freed, self._stopping = asyncio.Event(), asyncio.Event()
         self._batches: set[asyncio.Task[None]] = set()
         self._failures = 0
         self._crowded = False
 
     async def run(self) -> None:
-        """Poll until cancelled."""
-        arn = self._mapping["EventSourceArn"]
+        """Poll until cancelled, or until the queue is deleted."""
         while True:
             await self._wait_for_room()
             messages: list[Any] = []
             try:
-                await self._receive(arn, messages)
+                await self._receive(messages)
             except AwsError as error:  # the queue was deleted
                 self._mapping["LastProcessingResult"] = f"PROBLEM: {error.message}"
                 return
+            except Exception:  # the border of a poller: it must not end in silence
+                self._emit("labkit is broken", mapping=self._mapping["UUID"], traceback=traceback.format_exc())
+                await self._pause(1)
             finally:  # also when it is cancelled: what was received is processed, not left in flight
                 if messages:
-                    self._begin(arn, messages)
+                    self._begin(messages)
             await asyncio.sleep(0)
 
-    def _begin(self, arn: str, messages: list[Any]) -> None:
-        task = asyncio.create_task(self._process(arn, messages))
+    def _begin(self, messages: list[Any]) -> None:
+        task = asyncio.create_task(self._process(messages))
         self._batches.add(task)
         task.add_done_callback(self._finished)
 
@@ -100,7 +102,7 @@ class SqsPoller:
             self._allowed = self._first
         self._freed.set()
 
-    async def _receive(self, arn: str, messages: list[Any]) -> None:
+    async def _receive(self, messages: list[Any]) -> None:
         """Receive one batch into *messages*: what is there at once, or what comes within the batching window.
 
         While messages come faster than one at a time, a batch gets FILLING seconds to fill even without a window, as
@@ -108,34 +110,36 @@ class SqsPoller:
         ones. A lone message never waits.
         """
         size, window = self._mapping["BatchSize"], self._mapping["MaximumBatchingWindowInSeconds"]
-        hidden_for = self._visibility(arn, window)
+        hidden_for = self._visibility(window)
         messages += await self._queues.receive_from(
-            arn, max_messages=size, wait_seconds=LONG_POLL, visibility_timeout=hidden_for
+            self._arn, max_messages=size, wait_seconds=LONG_POLL, visibility_timeout=hidden_for
         )
         self._crowded = self._crowded or len(messages) > 1
         deadline = time.monotonic() + max(window, FILLING if self._crowded else 0)
         while messages and len(messages) < size and (left := deadline - time.monotonic()) > 0:
             messages += await self._queues.receive_from(
-                arn, max_messages=size - len(messages), wait_seconds=left, visibility_timeout=hidden_for
+                self._arn, max_messages=size - len(messages), wait_seconds=left, visibility_timeout=hidden_for
             )
         self._crowded = len(messages) > 1
 
-    def _visibility(self, arn: str, window: float) -> float | None:
-        """For how long a batch is hidden: the queue's own time, or more when gathering and running would outlast it."""
+    def _visibility(self, window: float) -> float | None:
+        """For how long a batch is hidden: the queue's own time (``None``), or more when window and run outlast it."""
         if not window:
             return None
-        own = float(self._queues.attributes_of(arn)["VisibilityTimeout"])
         try:
-            needed = window + self._function_timeout()
+            needed = window + float(self._configuration(self._mapping["FunctionArn"])["Timeout"])
         except AwsError:  # the function was deleted: its batches fail, and the mapping says so
             return None
-        return None if needed <= own else needed + 30
+        return None if needed <= self._own_visibility() else needed + 30
 
-    async def _process(self, arn: str, messages: list[Any]) -> None:
-        records = {message.message_id: record_of(message, arn) for message in messages}
+    def _own_visibility(self) -> float:
+        return float(self._queues.attributes_of(self._arn)["VisibilityTimeout"])
+
+    async def _process(self, messages: list[Any]) -> None:
+        records = {message.message_id: record_of(message, self._arn) for message in messages}
         chosen = {key: record for key, record in records.items() if passes(self._filters, record)}
         handles = {message.message_id: message.receipt_handle for message in messages}
-        self._queues.delete_from(arn, [handles[key] for key in records if key not in chosen])
+        self._queues.delete_from(self._arn, [handles[key] for key in records if key not in chosen])
         if not chosen:
             return
         try:
@@ -143,40 +147,54 @@ class SqsPoller:
         except Exception:  # the border of a poller: one batch must not end it
             self._emit("labkit is broken", mapping=self._mapping["UUID"], traceback=traceback.format_exc())
             failed = list(chosen)
-        self._queues.delete_from(arn, [handles[key] for key in chosen if key not in failed])
-        self._emit(
-            "batch", function=self._mapping["FunctionArn"].rpartition(":")[2], records=len(chosen), failed=len(failed)
-        )
+        self._queues.delete_from(self._arn, [handles[key] for key in chosen if key not in failed])
+        function = self._mapping["FunctionArn"].rpartition(":")[2]
+        self._emit("batch", function=function, records=len(chosen), failed=len(failed))
         partial = self._mapping["FunctionResponseTypes"]
         self._failures = self._failures + 1 if failed and not partial else 0
-        if self._failures:
-            await asyncio.sleep(min(1.0, self._scaled(2.0**self._failures)))  # Lambda polls less while a function fails
+        if self._failures:  # Lambda polls less while a function fails
+            await self._pause(min(1.0, self._scaled(2.0**self._failures)))
 
     async def _call(self, records: list[dict[str, Any]], identifiers: list[str]) -> list[str]:
-        payload = json.dumps({"Records": records}).encode()
-        backoff = 0.05
+        """Invoke with a batch; return the identifiers of what failed."""
+        mapping, payload = self._mapping, json.dumps({"Records": records}).encode()
+        began, backoff = time.monotonic(), FIRST_BACKOFF
         while True:
             try:
-                result = await self._invoke(self._mapping["FunctionArn"], payload)
+                result = await self._invoke(mapping["FunctionArn"], payload)
                 break
             except AwsError as error:
                 if error.code != "TooManyRequestsException":
-                    self._mapping["LastProcessingResult"] = f"PROBLEM: {error.message}"
+                    mapping["LastProcessingResult"] = f"PROBLEM: {error.message}"
                     return identifiers
-                await asyncio.sleep(backoff)  # throttled: the same batch again, until its visibility timeout is over
-                backoff = min(2.0, backoff * 2)
-                if backoff >= 2.0:
+                if not self._still_hidden(began, backoff):
                     return identifiers
-        self._mapping["LastProcessingResult"] = "OK" if not result.function_error else "PROBLEM: Function call failed"
+                await self._pause(backoff)  # throttled: the same batch again
+                backoff = min(LONGEST_BACKOFF, backoff * 2)
+        mapping["LastProcessingResult"] = "OK" if not result.function_error else "PROBLEM: Function call failed"
         if result.function_error:
             return identifiers
-        if not self._mapping["FunctionResponseTypes"]:
+        if not mapping["FunctionResponseTypes"]:
             return []
         failed = failed_identifiers(result.payload, identifiers)
         return identifiers if failed is None else failed
 
+    def _still_hidden(self, began: float, backoff: float) -> bool:
+        """Whether a batch may be tried again after *backoff*: its visibility timeout is not over, nor the mapping."""
+        if self._stopping.is_set():
+            return False
+        try:
+            return time.monotonic() + backoff - began < self._own_visibility()
+        except AwsError:  # the queue was deleted
+            return False
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+
     async def drain(self, task: asyncio.Task[None]) -> None:
         """Receive no more, and wait for the batches under way; *task* is the one that runs."""
+        self._stopping.set()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
         await asyncio.gather(*self._batches, return_exceptions=True)

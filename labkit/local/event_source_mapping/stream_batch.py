@@ -10,14 +10,14 @@ import asyncio
 import json
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.clock import Clock
 from labkit.local.event_source_mapping.batch_response import failed_identifiers
+from labkit.local.event_source_mapping.surroundings import Surroundings
 
 Record = dict[str, Any]
 LARGEST_PAYLOAD = 6 * 1024 * 1024
@@ -28,11 +28,14 @@ DESTINATION_ACTIONS = {"sqs": "sqs:SendMessage", "sns": "sns:Publish", "s3": "s3
 class StreamKind:
     """What differs between the records of a DynamoDB stream and those of a Kinesis stream.
 
-    *arrival* is epoch seconds, *order_key* what keeps its order under a ParallelizationFactor, *filtered* the record as
-    filters see it, *moment* a time as the on-failure record writes it, *info* that record's key for the batch,
-    *names_role* whether each record tells by which role it was read.
+    *actions* are what the function's role must be allowed, *no_access* is what AWS says if it is not. *arrival* is
+    epoch seconds, *order_key* what keeps its order under a ParallelizationFactor, *filtered* the record as filters see
+    it, *moment* a time as the on-failure record writes it, *info* that record's key for the batch, *names_role* whether
+    each record tells by which role it was read.
     """
 
+    actions: tuple[str, ...]
+    no_access: str
     info: str
     sequence_number: Callable[[Record], str]
     arrival: Callable[[Record], float]
@@ -42,28 +45,13 @@ class StreamKind:
     names_role: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What the batches of every stream need of the local cloud."""
-
-    invoke: Callable[[str, bytes], Awaitable[Any]]
-    configuration: Callable[[str], dict[str, Any]]
-    role_can: Callable[[str, str, str], Awaitable[bool]]
-    deliver: Callable[[str, str], Awaitable[None]]
-    put_object: Callable[[str, str, bytes, str], Awaitable[None]]
-    moved: Callable[[str, str, int, int], None]
-    iterator_age: Callable[[str, float], None]
-    clock: Clock
-    emit: Callable[..., None]
-
-
 class StreamBatches:
     """The batches of one mapping; *stopping* lets the attempt under way finish and no other begin."""
 
     def __init__(
         self, mapping: dict[str, Any], kind: StreamKind, surroundings: Surroundings, stopping: asyncio.Event
     ) -> None:
-        self._mapping, self._kind, self._around, self._stopping = mapping, kind, surroundings, stopping
+        self._mapping, self._kind, self._around, self.stopping = mapping, kind, surroundings, stopping
 
     async def process(self, shard: str, records: list[Record]) -> bool:
         """Invoke until every record succeeded or was given up; return false when it was stopped before that."""
@@ -71,7 +59,7 @@ class StreamBatches:
         work: deque[tuple[list[Record], int]] = deque([(self._with_role(records), 0)])
         throttled = 0
         while work:
-            if self._stopping.is_set():
+            if self.stopping.is_set():
                 return False
             batch, retries = work.popleft()
             batch = await self._without_old(shard, batch)
@@ -112,7 +100,7 @@ class StreamBatches:
     async def _pause(self, attempts: int) -> None:
         seconds = max(0.02, self._around.clock.scaled(min(60.0, 2.0 ** min(attempts, 10))))
         try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
+            await asyncio.wait_for(self.stopping.wait(), seconds)
         except TimeoutError:
             pass
 
@@ -163,7 +151,7 @@ class StreamBatches:
             },
             "responseContext": {
                 "statusCode": 200,
-                "executedVersion": "$LATEST",
+                "executedVersion": result.executed_version if result else "$LATEST",
                 "functionError": result.function_error if result else None,
             },
             "version": "1.0",
@@ -174,22 +162,18 @@ class StreamBatches:
             await self._deliver(destination, shard, record, batch)
         except AwsError as error:
             emit("not delivered", destination=destination, error=error.message)
-        except KeyError:
-            emit("not delivered", destination=destination, error="the bucket does not exist")
 
     async def _deliver(self, destination: str, shard: str, record: Record, batch: list[Record]) -> None:
-        service, key = destination.split(":")[2], ""
+        service = destination.split(":")[2]
         if service == "s3":
             now = datetime.fromtimestamp(self._around.clock.now(), UTC)
-            key = f"aws/lambda/{self._mapping['UUID']}/{shard}/{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
+            name = f"{now:%Y/%m/%d/%Y-%m-%dT%H.%M.%S}-{uuid.uuid4()}"
+            destination += f"/aws/lambda/{self._mapping['UUID']}/{shard}/{name}"
+            record = {**record, "payload": {"Records": batch}}
         role, action = self._around.configuration(self._mapping["FunctionArn"])["Role"], DESTINATION_ACTIONS[service]
-        if not await self._around.role_can(role, action, f"{destination}/{key}" if key else destination):
+        if not await self._around.role_can(role, action, destination):
             raise AwsError("AccessDenied", f"the role {role} may not {action} on {destination}", 403)
-        if key:
-            body = json.dumps({**record, "payload": {"Records": batch}}).encode()
-            await self._around.put_object(destination.rpartition(":")[2], key, body, "application/json")
-        else:
-            await self._around.deliver(destination, json.dumps(record))
+        await self._around.deliver(destination, json.dumps(record))
 
     def _batch_info(self, shard: str, batch: list[Record]) -> dict[str, Any]:
         kind, first, last = self._kind, batch[0], batch[-1]

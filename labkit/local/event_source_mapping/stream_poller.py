@@ -14,7 +14,8 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from labkit.local.event_source_mapping.filters import compile_filters, passes
-from labkit.local.event_source_mapping.stream_batch import Record, StreamBatches, StreamKind, Surroundings
+from labkit.local.event_source_mapping.stream_batch import Record, StreamBatches, StreamKind
+from labkit.local.event_source_mapping.surroundings import Surroundings
 
 FILLING = 0.1
 
@@ -36,20 +37,17 @@ class StreamPoller:
         self._mapping, self._emit = mapping, surroundings.emit
         self._stopping = asyncio.Event()
         batches = StreamBatches(mapping, kind, surroundings, self._stopping)
+        _lay_lanes(mapping)
         self._lanes = [
-            _Lane(
-                mapping,
-                shard,
-                number,
-                streams=streams,
-                kind=kind,
-                batches=batches,
-                stopping=self._stopping,
-                moved=surroundings.moved,
-            )
+            _Lane(mapping, shard, number, streams=streams, kind=kind, batches=batches, note=surroundings.note)
             for shard, positions in mapping["Positions"].items()
             for number in range(len(positions))
         ]
+
+    def reads(self, resources: list[str]) -> bool:
+        """Whether its stream is one of *resources*, or one of a table among them; ``"*"`` stands for any."""
+        source = self._mapping["EventSourceArn"]
+        return any(one in ("*", source) or source.startswith(f"{one}/") for one in resources)
 
     def wake(self) -> None:
         """Say that something may have been written."""
@@ -90,12 +88,10 @@ class _Lane:
         streams: Streams,
         kind: StreamKind,
         batches: StreamBatches,
-        stopping: asyncio.Event,
-        moved: Callable[[str, str, int, int], None],
+        note: Callable[..., None],
     ) -> None:
-        self._moved = moved
         self._mapping, self._shard, self._number = mapping, shard, number
-        self._streams, self._kind, self._batches, self._stopping = streams, kind, batches, stopping
+        self._streams, self._kind, self._batches, self._note = streams, kind, batches, note
         self._filters = compile_filters(mapping.get("FilterCriteria"))
         self.written = asyncio.Event()
         self._crowded = False
@@ -114,7 +110,7 @@ class _Lane:
             await self.written.wait()
         elif not batch or await self._batches.process(self._shard, batch):
             positions[self._number] = position
-            self._moved(self._mapping["UUID"], self._shard, self._number, position)
+            self._note(self._mapping["UUID"], self._shard, self._number, position)
 
     async def _next_batch(self, position: int) -> tuple[list[Record], int]:
         """Collect what is there at once, or what comes within the batching window.
@@ -127,7 +123,9 @@ class _Lane:
         position = await self._collect(batch, position, size)
         self._crowded = self._crowded or len(batch) > 1
         deadline = time.monotonic() + max(window, FILLING if self._crowded else 0)
-        while 0 < len(batch) < size and (left := deadline - time.monotonic()) > 0 and not self._stopping.is_set():
+        while 0 < len(batch) < size and (left := deadline - time.monotonic()) > 0:
+            if self._batches.stopping.is_set():
+                break
             try:
                 await asyncio.wait_for(self.written.wait(), left)
             except TimeoutError:
@@ -152,3 +150,11 @@ class _Lane:
         if lanes > 1 and zlib.crc32(self._kind.order_key(record).encode()) % lanes != self._number:
             return False
         return not self._filters or passes(self._filters, self._kind.filtered(record))
+
+
+def _lay_lanes(mapping: dict[str, Any]) -> None:
+    """Give each shard as many lanes as ParallelizationFactor says; new ones begin where the slowest old one stands."""
+    factor = int(mapping.get("ParallelizationFactor") or 1)
+    for shard, positions in mapping["Positions"].items():
+        if len(positions) != factor:
+            mapping["Positions"][shard] = [min(positions)] * factor

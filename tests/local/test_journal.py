@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import pickle
 import random
+from types import SimpleNamespace
 
 import pytest
 
+from labkit.local.durability.durability import Durability
+from labkit.local.durability.journal import Journal
 from labkit.local.durability.journal_file import JournalFile, Unreadable, framed
 from labkit.local.durability.reading import Reading
 from labkit.local.moto_app.state import moto_version
@@ -43,6 +48,84 @@ def test_every_answered_call_stands_in_the_journal(tmp_path):
         assert written[name] == there[name], name
     assert by_id(written["sqs"]) == by_id(there["sqs"])
     assert {**written["sqs"], "messages": 0} == {**there["sqs"], "messages": 0}
+
+
+def test_a_file_that_cannot_be_begun_anew_goes_on(tmp_path, monkeypatch):
+    """The disk is full, or somebody holds the file: nothing that was or is appended is lost."""
+    path = tmp_path / "state.journal"
+    file = JournalFile(path, {"moto": moto_version()})
+    file.replace([b"one"])
+    file.append([b"two"])
+
+    def refuse(*paths):
+        raise PermissionError("in use")
+
+    monkeypatch.setattr(os, "replace", refuse)
+    with pytest.raises(PermissionError):
+        file.replace([b"other"])
+    file.append([b"three"])
+    file.close()
+
+    again = JournalFile(path, {"moto": moto_version()})
+    assert again.read() == [b"one", b"two", b"three"]
+    again.close()
+
+
+def test_a_journal_that_cannot_begin_anew_still_writes_the_large_values_of_a_state(tmp_path, monkeypatch):
+    """A state is written with hashes for its large values: those that only the failed file held are written again."""
+    path, code = tmp_path / "state.journal", b"x" * 2**17
+    file = JournalFile(path, {"moto": moto_version()})
+    journal = Journal(file)
+    journal.begin_anew("id", [("lambda", {})], [])
+
+    def refuse(*paths):
+        raise PermissionError("in use")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "replace", refuse)
+        with pytest.raises(PermissionError):
+            journal.begin_anew("id", [("lambda", {"code": code})], [])
+    journal.add_state("lambda", {"code": code})
+    journal.append()
+    journal.close()
+
+    assert reading_of(path).states({"lambda": None}) == {"lambda": {"code": code}}
+
+
+def test_a_call_is_kept_or_told_that_it_may_be_lost_while_the_journal_ends(tmp_path):
+    """Who came before the end is waited for; who came behind it is not answered as if it had been kept."""
+
+    async def end():
+        permits = asyncio.Queue()
+        collected = []
+
+        async def collect():
+            await permits.get()
+            collected.append(len(collected))
+            return [("of moto", collected[-1])]
+
+        async def then(*permitted):
+            for permit in permitted:
+                permits.put_nowait(permit)
+            for _ in range(20):
+                await asyncio.sleep(0)
+
+        moto = SimpleNamespace(changes=("something",), collect=collect, everything=collect)
+        file = JournalFile(tmp_path / "state.journal", {"moto": moto_version()})
+        durability = Durability(file, moto=moto, touched_by={}, activity=lambda: 0, emit=lambda *a, **k: None)
+        await then(1, 2)
+        await durability.restore()
+        ending = asyncio.create_task(durability.close())
+        await then()
+        before = asyncio.create_task(durability.kept())
+        await then(3)
+        behind = asyncio.create_task(durability.kept())
+        await then(4)
+        await ending
+        return await before, (await asyncio.gather(behind, return_exceptions=True))[0].code, len(collected)
+
+    assert asyncio.run(end()) == (None, "ServiceUnavailable", 4)
+    assert reading_of(tmp_path / "state.journal").of_moto[-1] == ("of moto", 3)
 
 
 @pytest.mark.parametrize("suffix", ["", ".fifo"])

@@ -9,19 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import time
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from labkit.local.api_call import ApiCall, AwsError, is_read
+from labkit.local.durability.journal import Journal
 from labkit.local.durability.journal_file import JournalFile
-from labkit.local.durability.reading import Reading, read
-from labkit.local.durability.records import Record, Writer, packed
+from labkit.local.durability.reading import Reading
 
 SWEEP_SECONDS = 1.0
-ROOM_SECONDS = 5.0
 SMALL = 4 * 2**20
 LARGE = 64 * 2**20
 TOO_LARGE = 512 * 2**20
@@ -60,19 +58,17 @@ class Durability:
         activity: Callable[[], int],
         emit: Callable[..., None],
     ) -> None:
-        self._file, self._moto, self._activity, self._emit = file, moto, activity, emit
+        self._journal = Journal(file) if file else None
+        self._moto, self._activity, self._emit = moto, activity, emit
         self._touched_by = touched_by
         self.features: Mapping[str, Any] = {}
         self.state_id = uuid.uuid4().hex
-        self._writer = Writer()
         self._touched: set[str] = set()
-        self._unwritten: list[bytes] = []
         self._lock = asyncio.Lock()
         self._log_streams: set[tuple[str, ...]] = set()
         self._flushing: asyncio.Handle | None = None
         self._sweeping: asyncio.Task[None] | None = None
-        self._snapshot_size = 0
-        self._closed = self._full = False
+        self._closed = False
 
     # --- The start ----------------------------------------------------------------------------------------------------
 
@@ -82,19 +78,17 @@ class Durability:
         Raises:
             Unreadable: It is damaged, or of another format, or a part of the local cloud cannot go on from it.
         """
-        if self._file is None:
+        if self._journal is None:
             return False
-        found = await read(self._file, self._go_on)
-        if found is None or found.tail_size > max(SMALL, found.snapshot_size):
-            await self.compact()
-        else:
-            self._snapshot_size = found.snapshot_size
-        self._sweeping = asyncio.create_task(self._sweep())
+        found = await self._journal.read(self._go_on)
+        if found is None or self._journal.has_outgrown(SMALL, 1):
+            await self._compact(self._journal)
+        self._sweeping = asyncio.create_task(self._sweep(self._journal))
         return found is not None
 
     async def _go_on(self, reading: Reading) -> None:
         states = reading.states(self.features)
-        self.state_id, self._writer.large = reading.state_id, set(reading.large)
+        self.state_id = reading.state_id
         await self._moto.restore(reading.of_moto)
         for name, feature in self.features.items():
             if name in states:
@@ -108,15 +102,12 @@ class Durability:
         What was touched before is written before it: a message is on its new queue before it is off the old one.
         ``"settings"`` stands for a change of these.
         """
-        if self._file is None:
-            return
         if change == ("settings",):
             self.touch(feature)
-            return
-        if self._touched:
-            self._record_touched()
-        self._unwritten.append(packed(("change", feature, change)))
-        self._soon()
+        elif self._journal is not None:
+            self._record_touched(self._journal)
+            self._journal.add(("change", feature, change))
+            self._soon()
 
     def noting(self, feature: str) -> Callable[..., None]:
         """Return :meth:`note` for one feature."""
@@ -124,7 +115,7 @@ class Durability:
 
     def touch(self, *features: str) -> None:
         """Write down the settings of features soon, and in any case before the next answer leaves."""
-        if self._file is not None:
+        if self._journal is not None:
             self._touched.update(features)
             self._soon()
 
@@ -140,7 +131,7 @@ class Durability:
 
     def call_made(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Know that a call was made: what it may have changed is written before its answer leaves."""
-        if self._file is None:
+        if self._journal is None:
             return
         if call.service == "logs":
             self._collect_logs()
@@ -152,12 +143,13 @@ class Durability:
 
     async def object_stored(self, bucket: str, key: str) -> None:
         """Keep an object that a part of the local cloud has stored."""
-        self._moto.changes.objects.add((bucket, key))
-        await self._keep_for_nobody()
+        if self._journal is not None:
+            self._moto.changes.objects.add((bucket, key))
+            await self._keep_for_nobody()
 
     async def log_grown(self, region: str, group: str, stream: str) -> None:
         """Keep what a part of the local cloud has written to a log stream: within a second, or before it is read."""
-        if self._file is not None:
+        if self._journal is not None:
             self._log_streams.add(("logs", region, group, stream))
 
     def _collect_logs(self) -> None:
@@ -172,19 +164,22 @@ class Durability:
         Raises:
             AwsError: ``ServiceUnavailable``: the disk is full, or the local cloud is ending.
         """
-        if self._file is None and not self._closed:
-            return
+        self._refuse_after_the_end()
+        journal = self._journal
+        if journal and (self._touched or journal.waits or self._moto.changes or self._lock.locked()):
+            async with self._lock:
+                self._refuse_after_the_end()
+                await self._write(journal)
+
+    def _refuse_after_the_end(self) -> None:
         if self._closed:
             raise AwsError("ServiceUnavailable", "The local cloud is ending; what this call did may be lost.", 503)
-        if self._touched or self._unwritten or self._moto.changes or self._lock.locked():
-            async with self._lock:
-                await self._write()
 
-    async def _write(self) -> None:
+    async def _write(self, journal: Journal) -> None:
         try:
-            self._record_touched()
             if self._moto.changes:
-                self._unwritten += map(packed, await self._moto.collect())
+                journal.add(*await self._moto.collect())
+            self._record_touched(journal)
         except Exception as error:  # what cannot be pickled raises whatever it likes
             self._emit("labkit is broken", traceback=traceback.format_exc())
             raise AwsError(
@@ -193,41 +188,13 @@ class Durability:
                 "labkit, and `labkit logs` shows where.",
                 500,
             ) from error
-        await self._append_when_there_is_room()
+        await journal.append_when_there_is_room()
 
-    async def _append_when_there_is_room(self) -> None:
-        """Hold the answer back while the disk is full, but not for ever."""
-        deadline = time.monotonic() + (0 if self._full else ROOM_SECONDS)
-        while True:
-            try:
-                return self._append()
-            except OSError as error:
-                if time.monotonic() < deadline:
-                    await asyncio.sleep(0.05)
-                    continue
-                self._full = True
-                raise AwsError(
-                    "ServiceUnavailable",
-                    f"The local cloud did what was asked, and cannot keep it: {error.strerror} ({self._path}). Make "
-                    "room: it is kept with the next call that succeeds, and lost if the local cloud ends before that.",
-                    503,
-                ) from error
-
-    def _append(self) -> None:
-        if self._unwritten and self._file is not None:
-            self._file.append(self._unwritten)
-            self._unwritten, self._full = [], False
-
-    @property
-    def _path(self) -> Any:
-        return self._file.path if self._file else ""
-
-    def _record_touched(self) -> None:
-        touched, self._touched = self._touched, set()
-        for name in touched:
+    def _record_touched(self, journal: Journal) -> None:
+        while self._touched:
+            name = self._touched.pop()
             feature = self.features[name]
-            state = feature.settings() if hasattr(feature, "settings") else feature.snapshot()
-            self._unwritten += self._writer.changed(name, state)
+            journal.add_state(name, feature.settings() if hasattr(feature, "settings") else feature.snapshot())
 
     def _soon(self) -> None:
         if self._flushing is None:  # in the turn after the next: then a delivery that ends now is struck out, too
@@ -237,16 +204,16 @@ class Durability:
     def _flush(self) -> None:
         """Write what happened without a call; while somebody else is writing, that one writes this too."""
         self._flushing = None
-        if self._file is None or self._lock.locked():
+        if self._journal is None or self._lock.locked():
             return
-        self._record_touched()
+        self._record_touched(self._journal)
         try:
-            self._append()
+            self._journal.append()
         except OSError as error:
             self._tell(error)
 
     def _tell(self, error: object) -> None:
-        self._emit("not kept", why=error, file=self._path)
+        self._emit("not kept", why=error, file=self._journal.path if self._journal else "")
 
     async def _keep_for_nobody(self) -> None:
         try:
@@ -254,9 +221,9 @@ class Durability:
         except AwsError as error:
             self._tell(error.message)
 
-    async def _sweep(self) -> None:
+    async def _sweep(self, journal: Journal) -> None:
         """Find changes that nobody told of: deliveries that ended, credentials that were handed out."""
-        seen, idle = self._activity(), False
+        seen = self._activity()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             idle = seen == self._activity() and not self._log_streams
@@ -265,52 +232,44 @@ class Durability:
                 self._collect_logs()
                 self._touched.update(self.features)
                 await self._keep_for_nobody()
-            tail = self._file.size - self._snapshot_size if self._file else 0
-            if tail > max(TOO_LARGE, 8 * self._snapshot_size) or (idle and tail > max(LARGE, 4 * self._snapshot_size)):
-                await self.compact()
+            if journal.has_outgrown(TOO_LARGE, 8) or (idle and journal.has_outgrown(LARGE, 4)):
+                await self._compact(journal)
 
     # --- A new beginning, and the end ---------------------------------------------------------------------------------
 
-    async def compact(self) -> None:
-        """Begin the journal anew with a snapshot of everything."""
+    async def _compact(self, journal: Journal) -> None:
+        """Begin the journal anew with a snapshot of everything; if that fails the old one goes on."""
         async with self._lock:
-            if self._file is None:
-                return
-            self._record_touched()
+            journal.add(*await self._moto.collect())
+            self._record_touched(journal)
             of_moto = await self._moto.everything()
+            states = ((name, feature.snapshot()) for name, feature in self.features.items())
             try:
-                self._file.replace(self._everything(of_moto))
-            except OSError as error:  # the old journal goes on
+                journal.begin_anew(self.state_id, states, of_moto)
+            except OSError as error:
                 self._tell(error)
-            else:
-                self._unwritten, self._snapshot_size = [], self._file.size
-
-    def _everything(self, of_moto: list[Record]) -> Iterator[bytes]:
-        self._writer = Writer()
-        yield packed(("began", self.state_id))
-        for name, feature in self.features.items():
-            yield from self._writer.changed(name, feature.snapshot())
-        yield from map(packed, of_moto)
-        yield packed(("snapshot ends",))
 
     async def forget(self) -> None:
         """Drop what was restored of moto's state, and write no more."""
-        if self._sweeping:
-            self._sweeping.cancel()
-        if self._file is not None:
-            self._file.close()
-            self._file = None
+        await self._end_journal()
         await self._moto.reset()
 
     async def close(self) -> None:
         """Keep everything as it is now, and write no more."""
-        if self._file is None:
+        journal = self._journal
+        if journal is None:
             return
-        if self._sweeping:
-            self._sweeping.cancel()
         self._touched.update(self.features)
         await self._keep_for_nobody()
-        if self._unwritten or self._file.size - self._snapshot_size > max(SMALL, self._snapshot_size):
-            await self.compact()
-        self._file.close()
-        self._file, self._closed = None, True
+        if journal.waits or journal.has_outgrown(SMALL, 1):
+            await self._compact(journal)
+        await self._end_journal()
+        self._closed = True
+
+    async def _end_journal(self) -> None:
+        async with self._lock:  # who is writing ends first
+            if self._sweeping:
+                self._sweeping.cancel()
+            if self._journal:
+                self._journal.close()
+                self._journal = None

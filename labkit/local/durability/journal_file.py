@@ -103,9 +103,11 @@ class JournalFile:
             unfinished.unlink(missing_ok=True)
             raise
         self.close()  # Windows replaces no file that is open
-        os.replace(unfinished, self.path)
-        self._open()
-        self.size = self._file.seek(0, os.SEEK_END)
+        try:
+            os.replace(unfinished, self.path)
+        finally:
+            self._open()
+            self.size = self._file.seek(0, os.SEEK_END)
 
     def close(self) -> None:
         """Write no more."""

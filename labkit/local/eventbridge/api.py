@@ -40,7 +40,6 @@ class EventBridge:
         self._schedules = Schedules(now=clock.now, fire=self._run_scheduled)
         self._rules = Rules(buses=self._buses, schedules=self._schedules, services=set(deliver), now=clock.now)
         self._deliveries = Deliveries(deliver=self._deliver, to_dlq=to_dlq, clock=clock, measure=measure, emit=emit)
-        self.close = self._schedules.close
 
     def description(self) -> dict[str, int]:
         """Count the rules, the enabled ones, their targets and the deliveries under way, for the health page."""
@@ -158,6 +157,11 @@ class EventBridge:
         owner = self._buses.of(arn, call.region) if ":event-bus/" in arn else self._rules.by_arn(arn)
         tags: dict[str, str] = owner["tags"]
         return tags
+
+    def close(self) -> None:
+        """End the timer and the deliveries under way, which are in the snapshot."""
+        self._schedules.close()
+        self._deliveries.close()
 
     # --- State --------------------------------------------------------------------------------------------------------
 

@@ -64,18 +64,18 @@ class Deliveries:
                 return
             except AwsError as error:
                 failure = error
-            pause = self._clock.scaled(min(LONGEST_PAUSE, 2.0**retries) * (1 + random.random()))
-            exhausted = ""
+            pause, exhausted = self._clock.scaled(min(LONGEST_PAUSE, 2.0**retries) * (1 + random.random())), ""
+            if failure.code in FINAL_CODES:
+                break
             if retries >= policy.get("MaximumRetryAttempts", MOST_ATTEMPTS):
                 exhausted = "MaximumRetryAttempts"
-            elif self._clock.now() + pause - started > oldest:
+                break
+            if self._clock.now() + pause - started > oldest:
                 exhausted = "MaximumEventAgeInSeconds"
-            if failure.code in FINAL_CODES or exhausted:
                 break
             await asyncio.sleep(pause)
             retries += 1
             self._measure(rule_arn, "RetryInvocationAttempts", 1.0)
-        exhausted = "" if failure.code in FINAL_CODES else exhausted
         await self._give_up(rule_arn, target, event, failure=failure, retries=retries, exhausted=exhausted)
 
     async def _give_up(
@@ -106,6 +106,11 @@ class Deliveries:
         except AwsError as error:
             self._measure(rule_arn, "InvocationsFailedToBeSentToDlq", 1.0)
             self._emit("event lost", rule=rule_arn.rpartition("/")[2], target=dlq, error=error.message)
+
+    def close(self) -> None:
+        """Stop."""
+        for task in self._under_way:
+            task.cancel()
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Return the deliveries under way, as plain data."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -70,15 +70,31 @@ def wheelhouse(checkout: Path) -> str:
 def headless_run() -> str:
     """Run all notebooks as a class would, under a LAB_ID of its own; return the last line when one failed."""
     out = _checkout() / "build" / "class"
-    command = [sys.executable, "-m", "labkit.cli", "run", "--lab-id", "class-check", "--fresh", "--out", str(out)]
-    try:
-        done = subprocess.run(command, env=os.environ, capture_output=True, text=True, check=False, timeout=RUN_SECONDS)
-    except subprocess.TimeoutExpired:
+    print("one full headless run, some minutes:", flush=True)
+    failure = last_line_of_failure(
+        [sys.executable, "-m", "labkit.cli", "run", "--lab-id", "class-check", "--fresh", "--out", str(out)]
+    )
+    return f"{failure}; the executed notebooks are in {out}" if failure else ""
+
+
+def last_line_of_failure(command: list[str]) -> str:
+    """Run *command*, print what it says as it comes, and return its last line, ``""`` when it succeeded."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        too_long = threading.Timer(RUN_SECONDS, process.kill)
+        too_long.start()
+        said = [_told(line) for line in process.stdout or () if line.strip()]
+        if process.wait() == 0:
+            too_long.cancel()
+            return ""
+    if not too_long.is_alive():
         return f"not finished after {RUN_SECONDS // 60} minutes; try one notebook: labkit run 01"
-    if done.returncode == 0:
-        return ""
-    said = (done.stdout + done.stderr).strip().splitlines() or ["it said nothing"]
-    return f"{said[-1]}; the executed notebooks are in {out}"
+    too_long.cancel()
+    return said[-1] if said else "it said nothing"
+
+
+def _told(line: str) -> str:
+    print(f"  {line}", end="", flush=True)
+    return line.strip()
 
 
 def verdict(findings: list[Finding]) -> str:

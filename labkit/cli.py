@@ -151,22 +151,18 @@ def run(
 
     parameters = {"LAB_ID": lab_id, "SIZE": size, **_pairs(parameter or [])}
     os.environ["LABKIT_STATE_DIR"] = str(local_process.state_dir())
-    ran_before = local_process.find() is not None
-    try:
-        notebook_run.check_parameters(parameters)
-        chosen = notebook_run.find_notebooks(course.notebooks_folder(), notebooks or [])
-        if parameters.get("CLOUD", os.environ.get("LABKIT_CLOUD", "local")) == "local":
-            local_process.start()
-        if fresh:
-            notebook_run.remove_lab(parameters)
-    except LabkitError as error:
-        print(f"labkit: {error}", file=sys.stderr)
-        raise typer.Exit(COULD_NOT_START) from error
-    try:
+    with local_process.as_before():
+        try:
+            notebook_run.check_parameters(parameters)
+            chosen = notebook_run.find_notebooks(course.notebooks_folder(), notebooks or [])
+            if parameters.get("CLOUD", os.environ.get("LABKIT_CLOUD", "local")) == "local":
+                local_process.start()
+            if fresh:
+                notebook_run.remove_lab(parameters)
+        except LabkitError as error:
+            print(f"labkit: {error}", file=sys.stderr)
+            raise typer.Exit(COULD_NOT_START) from error
         results = notebook_run.run_notebooks(chosen, out=out, parameters=parameters, timeout=timeout, solved=solved)
-    finally:
-        if not ran_before:
-            local_process.stop()  # who starts it ends it
     run_report.print_table(results, out)
     (out / "results.json").write_text(json.dumps(run_report.as_facts(results), indent=2), encoding="utf-8")
     if junit:
@@ -195,11 +191,12 @@ def doctor(
     """Look whether this computer is fit for the course; exit 1 when something is wrong."""
     from labkit.doctor import examine, report
 
-    if not for_class:
-        raise typer.Exit(not report(examine()))
-    from labkit.class_check import examine_class, verdict
+    with local_process.as_before():
+        if not for_class:
+            raise typer.Exit(not report(examine()))
+        from labkit.class_check import examine_class, verdict
 
-    findings = examine_class()
+        findings = examine_class()
     fine = report(findings)
     print(verdict(findings))
     raise typer.Exit(not fine)

@@ -102,15 +102,13 @@ def local_cloud_up() -> Iterator[None]:
     if resolve_settings({})["cloud"] != "local":
         yield
         return
-    ran_before = local_process.find() is not None
-    described = local_process.start()
-    _check_public_url(described)
-    print(f"local cloud: {described['endpoint']} ({'it ran before, and stays' if ran_before else 'ends with this'})")
-    try:
+    with local_process.as_before() as ran_before:
+        described = local_process.start()
+        _check_public_url(described)
+        print(
+            f"local cloud: {described['endpoint']} ({'it ran before, and stays' if ran_before else 'ends with this'})"
+        )
         yield
-    finally:
-        if not ran_before:
-            local_process.stop()
 
 
 def address(described: dict[str, Any], notebook: Path) -> str:

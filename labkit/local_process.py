@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -137,6 +139,17 @@ def _wait(folder: Path) -> dict[str, Any] | None:
             return described
         time.sleep(0.05)
     return None
+
+
+@contextlib.contextmanager
+def as_before() -> Iterator[bool]:
+    """End the local cloud afterwards, unless it runs now: who starts it ends it. Give whether it runs now."""
+    ran_before = find() is not None
+    try:
+        yield ran_before
+    finally:
+        if not ran_before:
+            stop()
 
 
 def stop(folder: Path | None = None) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 from labkit import class_check
@@ -48,6 +50,15 @@ def test_the_run_decides(monkeypatch, failure, line):
 
     assert findings[-1].problem == failure
     assert verdict(findings).startswith(line)
+
+
+def test_what_the_run_says_is_seen_while_it_runs(capfd):
+    """Some minutes of silence look like a program that hangs."""
+    code = "print('[1/2] 00 passed', flush=True); print('FAILED: 01, cell 7', flush=True); raise SystemExit(1)"
+
+    assert class_check.last_line_of_failure([sys.executable, "-c", code]) == "FAILED: 01, cell 7"
+    assert class_check.last_line_of_failure([sys.executable, "-c", ""]) == ""
+    assert capfd.readouterr().out == "  [1/2] 00 passed\n  FAILED: 01, cell 7\n"
 
 
 def test_a_sick_computer_is_not_kept_busy_with_a_run(monkeypatch):

@@ -165,9 +165,19 @@ def stop(folder: Path | None = None) -> bool:
     deadline = time.monotonic() + STOP_SECONDS
     while time.monotonic() < deadline:
         if health(described) is None and not ((folder or state_dir()) / "local.json").exists():
+            _reap(described["pid"], deadline)
             return True
         time.sleep(0.02)
     raise LabkitError(
         f"the local cloud (pid {described.get('pid')}) still answers after {STOP_SECONDS:g} s; end it by its pid; "
         "see docs/troubleshooting.md#still-answers"
     )
+
+
+def _reap(pid: int, deadline: float) -> None:
+    """Let the system forget a child that ends; elsewhere than on POSIX it does so by itself."""
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(ChildProcessError):  # another process started it
+        while os.waitpid(pid, os.WNOHANG) == (0, 0) and time.monotonic() < deadline:
+            time.sleep(0.02)

@@ -167,16 +167,27 @@ class Load:
         for table in one["dynamodb"].list_tables()["TableNames"]:
             one["dynamodb"].delete_table(TableName=table)
         for bucket in one["s3"].list_buckets()["Buckets"]:
-            for page in one["s3"].get_paginator("list_objects_v2").paginate(Bucket=bucket["Name"]):
-                if found := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
-                    one["s3"].delete_objects(Bucket=bucket["Name"], Delete={"Objects": found})
-            one["s3"].delete_bucket(Bucket=bucket["Name"])
+            wait_for(lambda name=bucket["Name"]: self._is_removed(name))
         for role in one["iam"].list_roles()["Roles"]:
             for name in one["iam"].list_role_policies(RoleName=role["RoleName"])["PolicyNames"]:
                 one["iam"].delete_role_policy(RoleName=role["RoleName"], PolicyName=name)
             one["iam"].delete_role(RoleName=role["RoleName"])
         for group in one["logs"].describe_log_groups()["logGroups"]:
             one["logs"].delete_log_group(logGroupName=group["logGroupName"])
+
+    def _is_removed(self, bucket: str) -> bool:
+        """Empty a bucket and delete it; an invocation that was under way may have written to it in between."""
+        s3 = self.clients["s3"]
+        for page in s3.get_paginator("list_objects_v2").paginate(Bucket=bucket):
+            if found := [{"Key": item["Key"]} for item in page.get("Contents", [])]:
+                s3.delete_objects(Bucket=bucket, Delete={"Objects": found})
+        try:
+            s3.delete_bucket(Bucket=bucket)
+        except s3.exceptions.ClientError as error:
+            if error.response["Error"]["Code"] != "BucketNotEmpty":
+                raise
+            return False
+        return True
 
 
 def _until(end: float, job: Callable[[], None]) -> None:

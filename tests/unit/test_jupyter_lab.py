@@ -8,6 +8,7 @@ import subprocess
 import sys
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 
 from labkit import jupyter_lab, local_process
@@ -81,6 +82,7 @@ def test_a_local_cloud_that_ran_before_stays(monkeypatch, tmp_path, capsys):
         assert capsys.readouterr().out == f"local cloud: {before['endpoint']} (it ran before, and stays)\n"
     finally:
         local_process.stop(tmp_path)
+    assert not psutil.pid_exists(before["pid"]), "whoever started it lets the system forget it"
 
 
 def test_a_course_on_aws_starts_no_local_cloud(monkeypatch, tmp_path):

@@ -34,7 +34,6 @@ from labkit.local.iam.identity_policy import OPERATIONS, keep_identity_policy
 from labkit.local.iam.policy_simulator import PolicySimulator
 from labkit.local.iam.sts import Sts
 from labkit.local.iam.users import Users
-from labkit.local.iam_actions import resources_of
 from labkit.local.lambda_runtime.api import Lambda
 from labkit.local.local_cloud import Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
@@ -57,37 +56,21 @@ from labkit.local.moto_app.streams import Streams
 from labkit.local.pages.live_map import LiveMap
 from labkit.local.pages.pages import Pages
 from labkit.local.s3.access import S3Access
-from labkit.local.s3.cors import Cors, put_bucket_cors
-from labkit.local.s3.listing import S3Listing
+from labkit.local.s3.cors import Cors
+from labkit.local.s3.interceptors import interceptors as interceptors_of_s3
 from labkit.local.s3.notifications.destinations import Destinations
-from labkit.local.s3.notifications.notifications import TOLD, Notifications
-from labkit.local.s3.object_checks import ObjectChecks
+from labkit.local.s3.notifications.notifications import Notifications
 from labkit.local.s3.post_object import PostObject
 from labkit.local.s3.website import Website
-from labkit.local.s3.website_configuration import put_bucket_website
 from labkit.local.sns.api import Sns
 from labkit.local.sqs.api import Sqs
 
-OF_UPLOADS = ("UploadPart", "UploadPartCopy", "ListParts", "AbortMultipartUpload")
 LOG_READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
 TOUCHED_BY = {
     "sts": ["iam"], "iam": ["iam"], "sqs": ["sqs"], "lambda": ["lambda", "event_source_mapping"], "sns": ["sns"],
     "events": ["eventbridge"], "apigateway": ["api_gateway"], "cloudtrail": ["cloudtrail"], "s3": ["s3_notifications"],
     "logs": ["log_subscription_filters"],
 }  # fmt: skip
-STREAM_WRITES = {
-    "dynamodb": {
-        "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement",
-        "BatchExecuteStatement",
-    },
-    "kinesis": {"PutRecord", "PutRecords"},
-}  # fmt: skip
-
-POLICY_WRITES = {
-    "s3": {"PutBucketPolicy", "DeleteBucketPolicy", "CreateBucket", "DeleteBucket"},
-    "sqs": {"AddPermission", "RemovePermission", "SetQueueAttributes", "CreateQueue", "DeleteQueue"},
-    "sns": {"AddPermission", "RemovePermission", "SetTopicAttributes", "CreateTopic", "DeleteTopic"},
-}
 
 
 def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
@@ -167,9 +150,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         else:
             raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
 
-    def tags_of_mapping(arn: str) -> dict[str, str] | None:
-        return mappings.tags_of(arn)
-
     async def get_package(bucket: str, key: str) -> Any:
         if not await buckets.exists(bucket):
             raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
@@ -199,7 +179,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         get_object=get_package,
         deliver=deliver,
         send_to_dlq=send_to_dlq,
-        tags_of_mapping=tags_of_mapping,
+        tags_of_mapping=lambda arn: mappings.tags_of(arn),  # noqa: PLW0108  made below
         clock=clock,
         endpoint=settings.endpoint,
         state_dir=settings.state_dir,
@@ -337,21 +317,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         anybody_may=s3_access.anybody_may,
     )
 
-    def after(call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
-        """Tell the features of writes to what moto keeps, and of those that decide who may do what."""
-        if call.service == "iam":
-            keys.users_changed()
-        if call.service == "iam" or call.operation in POLICY_WRITES.get(call.service, ()):
-            iam.policies_changed()
-        if call.operation in STREAM_WRITES.get(call.service, ()):
-            mappings.written(resources_of(call))
-        elif call.operation == "DeleteBucket" and error is None:
-            notifications.bucket_deleted(call.params["Bucket"])
-        elif call.operation == "DeleteLogGroup" and error is None:
-            log_filters.group_deleted(call)
-        elif call.service == "apigateway":
-            api_gateway.observe(call, error)
-
     live_map = LiveMap(
         draw=[
             sqs.picture,
@@ -367,10 +332,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         events=events,
     )
     log_events = LogEvents(events=logs.events, serialise=serialise)
-    objects, items = Objects(moto), Items(moto)
-    object_checks = ObjectChecks(upload_exists=buckets.upload_exists, get_object=buckets.get_object)
     simulator = PolicySimulator(permissions=principals.permissions, exists=principals.exists, serialise=serialise)
-    aws_managed_policies, users = AwsManagedPolicies(moto), Users(serialise=serialise, now=clock.now)
+    aws_managed_policies = AwsManagedPolicies(moto)
 
     async def authorise(call: ApiCall) -> None:
         """Ask the bucket's policy about a caller whom nobody knows, and the policies of its own about every other."""
@@ -395,39 +358,38 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         forwarded_services=MOTO_SERVICES,
         interceptors={
             **{("apigateway", name): correct for name, correct in control_plane.corrections.items()},
-            ("s3", "CreateBucket"): s3_access.create_bucket,
-            **{("s3", name): notifications.watch() for name in TOLD},
-            ("s3", "PutObject"): object_checks.put(notifications.watch(objects.put_object)),
-            ("s3", "CopyObject"): object_checks.copy(notifications.watch()),
-            ("s3", "CreateMultipartUpload"): object_checks.put(),
-            ("s3", "CompleteMultipartUpload"): object_checks.of_upload(notifications.watch()),
-            **{("s3", name): object_checks.of_upload() for name in OF_UPLOADS},
-            ("s3", "GetObject"): objects.get_object,
-            ("dynamodb", "PutItem"): items.put_item,
-            ("dynamodb", "BatchWriteItem"): items.batch_write_item,
-            ("s3", "ListObjectsV2"): S3Listing(objects=objects.listed).list_objects_v2,
-            ("s3", "PutBucketCors"): put_bucket_cors,
-            ("s3", "PutBucketPolicy"): s3_access.put_bucket_policy,
-            ("s3", "PutBucketNotificationConfiguration"): notifications.put,
-            ("s3", "GetBucketNotificationConfiguration"): notifications.get,
-            ("s3", "PutBucketWebsite"): put_bucket_website,
-            ("logs", "FilterLogEvents"): _after(functions.logs_written, log_events.filter_log_events),
+            **interceptors_of_s3(
+                access=s3_access,
+                notifications=notifications,
+                objects=Objects(moto),
+                upload_exists=buckets.upload_exists,
+                get_object=buckets.get_object,
+            ),
+            **Items(moto).interceptors,
+            **kinesis.interceptors,
             **cloudwatch.interceptors,
-            **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
             **log_filters.interceptors,
-            ("kinesis", "CreateStream"): kinesis.create_stream,
-            ("kinesis", "ListStreams"): kinesis.list_streams,
-            **aws_managed_policies.interceptors,
-            ("iam", "GetUser"): users.get_user,
-            ("iam", "CreateUser"): users.create_user,
+            ("logs", "FilterLogEvents"): _after(functions.logs_written, log_events.filter_log_events),
+            **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
+            **Users(serialise=serialise, now=clock.now).interceptors,
+            **simulator.interceptors,
             **{("iam", name): keep_identity_policy for name in OPERATIONS},
+            **aws_managed_policies.interceptors,
             ("iam", "CreatePolicyVersion"): aws_managed_policies.but_for_these(keep_identity_policy),
-            ("iam", "SimulateCustomPolicy"): simulator.simulate_custom_policy,
-            ("iam", "SimulatePrincipalPolicy"): simulator.simulate_principal_policy,
         },
         identify=identify,
         authorise=authorise,
-        observers=[after, cloudtrail.record, durability.call_made, live_map.observe],
+        observers=[
+            keys.observe,
+            iam.observe,
+            mappings.observe,
+            notifications.observe,
+            log_filters.observe,
+            api_gateway.observe,
+            cloudtrail.record,
+            durability.call_made,
+            live_map.observe,
+        ],
         kept=durability.kept,
         emit=events.emit,
     )

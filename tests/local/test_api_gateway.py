@@ -538,7 +538,7 @@ def test_stages_and_plans_are_read_once_until_something_changes():
 
     for call_of in (None, changed("GetStage"), changed("UpdateStage")):
         if call_of:
-            gateway.observe(call_of, None)
+            gateway.observe(call_of, None, None)
         send(gateway)
         send(gateway)
 
@@ -549,9 +549,9 @@ def test_a_deleted_api_takes_its_deployments_along():
     """An id that AWS would never answer again."""
     gateway = World(an_api()).gateway()
 
-    gateway.observe(changed("DeleteRestApi", restApiId="a1"), AwsError("TooManyRequestsException", "", 429))
+    gateway.observe(changed("DeleteRestApi", restApiId="a1"), None, AwsError("TooManyRequestsException", "", 429))
     refused = send(gateway).status
-    gateway.observe(changed("DeleteRestApi", restApiId="a1"), None)
+    gateway.observe(changed("DeleteRestApi", restApiId="a1"), None, None)
 
     assert (refused, send(gateway).status, gateway.snapshot()["deployments"]) == (200, 403, [])
 

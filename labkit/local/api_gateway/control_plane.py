@@ -15,7 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, Forward, HttpResponse
 from labkit.local.api_gateway import control_plane_checks as checks
 from labkit.local.api_gateway.answers import CREATED, FORMS, gateway_response
 from labkit.local.api_gateway.errors import bad_request, not_found
@@ -24,7 +24,6 @@ from labkit.local.api_gateway.import_rest_api import Imports
 from labkit.local.api_gateway.stage_checks import asks_for_logs
 from labkit.local.api_gateway.tags import Tags
 
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 Correction = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
 Answer = Callable[[ApiCall], Awaitable[dict[str, Any]]]
 Afterwards = Callable[[ApiCall, dict[str, Any]], Awaitable[dict[str, Any] | None]]

@@ -87,9 +87,9 @@ class ApiGateway:
         """Serve the API as it was when it was deployed: *picture*, as plain data."""
         self._deployments[api_id, deployment_id] = picture
 
-    def observe(self, call: ApiCall, error: AwsError | None) -> None:
+    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Follow calls of the control plane: whatever changes the set-up makes what was read of it stale."""
-        if call.operation.startswith("Get"):
+        if call.service != "apigateway" or call.operation.startswith("Get"):
             return
         self._changes += 1
         self._live_views.clear()

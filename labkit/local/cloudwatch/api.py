@@ -7,15 +7,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, Interceptor
 from labkit.local.cloudwatch.metrics import SERVICES, Metric, Metrics, Values
 
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
-Interceptor = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
 STATISTICS = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 PERCENTILE = re.compile(r"p(100(\.0+)?|\d{1,2}(\.\d+)?)")
 MOST_DATAPOINTS = 1440

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse
 from labkit.local.cloudwatch.log_filter_pattern import compile_filter_pattern
 
 MOST_EVENTS = 10_000
@@ -26,9 +26,7 @@ class LogEvents:
     ) -> None:
         self._events, self._serialise = events, serialise
 
-    async def filter_log_events(
-        self, call: ApiCall, forward: Callable[[ApiCall], Awaitable[HttpResponse]]
-    ) -> HttpResponse:
+    async def filter_log_events(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Return what matches, of all streams in the order of time, whatever ``interleaved`` says."""
         params, names = call.params, call.params.get("logStreamNames") or []
         prefix = params.get("logStreamNamePrefix") or ""

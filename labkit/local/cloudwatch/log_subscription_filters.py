@@ -15,11 +15,10 @@ from copy import deepcopy
 from functools import lru_cache
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Forward, HttpResponse
 from labkit.local.cloudwatch.log_filter_pattern import Test, compile_filter_pattern
 from labkit.local.picture import Arrow, Picture
 
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 Events = list[tuple[int, str]]
 
 MOST_FILTERS = 2
@@ -110,9 +109,10 @@ class LogSubscriptionFilters:
             raise AwsError("ResourceNotFoundException", "The specified subscription filter does not exist.")
         return self._serialise(call, {})
 
-    def group_deleted(self, call: ApiCall) -> None:
-        """Forget the filters of a group."""
-        self._filters.pop(f"{call.region}:{call.params.get('logGroupName')}", None)
+    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Forget the filters of a group that is deleted."""
+        if call.operation == "DeleteLogGroup" and error is None:
+            self._filters.pop(f"{call.region}:{call.params.get('logGroupName')}", None)
 
     async def _of(self, call: ApiCall) -> dict[str, dict[str, Any]]:
         group = str(call.params.get("logGroupName") or "")

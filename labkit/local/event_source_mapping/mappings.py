@@ -54,7 +54,7 @@ class EventSourceMappings:
         )
         self._mappings: dict[str, dict[str, Any]] = {}
         self._pollers = Pollers(queues=queues, streams=streams, most_batches=most_batches, surroundings=surroundings)
-        self.written, self.close = self._pollers.written, self._pollers.close
+        self.observe, self.close = self._pollers.observe, self._pollers.close
 
     def description(self) -> dict[str, int]:
         """Count the mappings, and those that poll, for the health page."""

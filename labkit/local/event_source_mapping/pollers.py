@@ -7,12 +7,21 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Any
 
+from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.event_source_mapping import dynamodb_streams, kinesis
 from labkit.local.event_source_mapping.sqs import Queues, SqsPoller
 from labkit.local.event_source_mapping.stream_poller import StreamPoller, Streams
 from labkit.local.event_source_mapping.surroundings import Surroundings
+from labkit.local.iam_actions import resources_of
 
 KINDS = {"dynamodb": dynamodb_streams.KIND, "kinesis": kinesis.KIND}
+WRITES = {
+    "dynamodb": {
+        "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement",
+        "BatchExecuteStatement",
+    },
+    "kinesis": {"PutRecord", "PutRecords"},
+}  # fmt: skip
 UNTIL_CHANGED = 0.02
 
 
@@ -77,10 +86,13 @@ class Pollers:
         if poller and task:
             await poller.drain(task)
 
-    def written(self, resources: list[str]) -> None:
-        """Wake the pollers of tables and streams that were written; ``"*"`` stands for any."""
+    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Wake the pollers of tables and streams that a call has written; ``"*"`` stands for any."""
+        if call.operation not in WRITES.get(call.service, ()):
+            return
+        written = resources_of(call)
         for poller, _ in self._running.values():
-            if isinstance(poller, StreamPoller) and poller.reads(resources):
+            if isinstance(poller, StreamPoller) and poller.reads(written):
                 poller.wake()
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:

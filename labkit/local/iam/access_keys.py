@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, AwsError, Caller
+from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller
 from labkit.local.clock import Clock
 from labkit.local.front_door.signature_errors import TokenExpired
 
@@ -114,9 +114,10 @@ class AccessKeys:
         if self._users is None:
             self._users = await self._user_keys()
 
-    def users_changed(self) -> None:
+    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Take note that something in IAM was written."""
-        self._users = None
+        if call.service == "iam":
+            self._users = None
 
     def secret_of(self, access_key_id: str, session_token: str) -> str | None:
         """Return the secret of a key, or ``None`` when it or its token is unknown or it is inactive.

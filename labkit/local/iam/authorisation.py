@@ -17,6 +17,11 @@ from labkit.local.policy_conditions import Context
 
 MOST_DECISIONS = 4096
 SHORT_CODE = frozenset({"sqs", "s3", "sts", "iam", "cloudwatch"})
+POLICY_WRITES = {
+    "s3": {"PutBucketPolicy", "DeleteBucketPolicy", "CreateBucket", "DeleteBucket"},
+    "sqs": {"AddPermission", "RemovePermission", "SetQueueAttributes", "CreateQueue", "DeleteQueue"},
+    "sns": {"AddPermission", "RemovePermission", "SetTopicAttributes", "CreateTopic", "DeleteTopic"},
+}
 WHERE = ("an identity-based policy", "a resource-based policy", "a permissions boundary", "a session policy")
 
 Document = dict[str, Any]
@@ -169,12 +174,13 @@ class Iam:
         decision = allows_principal(document, principal=principal, action="sts:AssumeRole", resource=role_arn)
         return decision == "allow"
 
-    def policies_changed(self) -> None:
-        """Read policies anew: something was written that decides."""
-        self._permissions.clear()
-        self._policies_on.clear()
-        self._verdicts.clear()
-        self._decisions.clear()
+    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Read policies anew after a call that writes what decides."""
+        if call.service == "iam" or call.operation in POLICY_WRITES.get(call.service, ()):
+            self._permissions.clear()
+            self._policies_on.clear()
+            self._verdicts.clear()
+            self._decisions.clear()
 
 
 def _remember(remembered: dict[Any, Any], question: Any, answer: Any) -> None:

@@ -6,11 +6,9 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_pri
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse
 
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 OPERATIONS = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion")
 
 

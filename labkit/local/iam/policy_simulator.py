@@ -9,11 +9,10 @@ import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, Interceptor
 from labkit.local.policy import Decision, evaluate
 
 DECISIONS = {"allow": "allowed", "explicit-deny": "explicitDeny", "implicit-deny": "implicitDeny"}
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 
 
 class PolicySimulator:
@@ -34,6 +33,14 @@ class PolicySimulator:
     ) -> None:
         self._permissions, self._exists = permissions, exists
         self._serialise = serialise
+
+    @property
+    def interceptors(self) -> dict[tuple[str, str], Interceptor]:
+        """What stands before which operation."""
+        return {
+            ("iam", "SimulateCustomPolicy"): self.simulate_custom_policy,
+            ("iam", "SimulatePrincipalPolicy"): self.simulate_principal_policy,
+        }
 
     async def simulate_custom_policy(self, call: ApiCall, _: Forward) -> HttpResponse:
         """Judge by the policies of the call alone."""

@@ -5,14 +5,13 @@ https://docs.aws.amazon.com/IAM/latest/APIReference/API_GetUser.html
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, Interceptor
 
 Serialise = Callable[[ApiCall, dict[str, Any]], HttpResponse]
-Forward = Callable[[ApiCall], Awaitable[HttpResponse]]
 
 
 class Users:
@@ -20,6 +19,11 @@ class Users:
 
     def __init__(self, *, serialise: Serialise, now: Callable[[], float]) -> None:
         self._serialise, self._since = serialise, datetime.fromtimestamp(now(), UTC)
+
+    @property
+    def interceptors(self) -> dict[tuple[str, str], Interceptor]:
+        """What stands before which operation."""
+        return {("iam", "GetUser"): self.get_user, ("iam", "CreateUser"): self.create_user}
 
     async def get_user(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Describe a user; without a name, who calls."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zlib
 from typing import Any
 
-from labkit.local.api_call import ApiCall, Forward, HttpResponse
+from labkit.local.api_call import ApiCall, Forward, HttpResponse, Interceptor
 from labkit.local.moto_app.app import MotoApp, backend
 
 LARGEST_BODY = 2**16
@@ -23,6 +23,11 @@ class Items:
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
+
+    @property
+    def interceptors(self) -> dict[tuple[str, str], Interceptor]:
+        """What stands before which operation."""
+        return {("dynamodb", "PutItem"): self.put_item, ("dynamodb", "BatchWriteItem"): self.batch_write_item}
 
     async def put_item(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Store an item."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, Interceptor
 from labkit.local.moto_app.answers import serialise
 from labkit.local.moto_app.app import MotoApp, backend
 
@@ -17,6 +17,11 @@ class KinesisStreams:
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
+
+    @property
+    def interceptors(self) -> dict[tuple[str, str], Interceptor]:
+        """What stands before which operation."""
+        return {("kinesis", "CreateStream"): self.create_stream, ("kinesis", "ListStreams"): self.list_streams}
 
     async def shards(self, stream_arn: str) -> list[str] | None:
         """Return the ids of a stream's shards, or ``None`` when it does not exist."""

@@ -105,9 +105,10 @@ class Notifications:
             if arn.split(":")[2] != "lambda":
                 await self._destinations.send(arn, source, s3_test_event(bucket, request_id, self._now()))
 
-    def bucket_deleted(self, bucket: str) -> None:
-        """Forget a bucket."""
-        self._configurations.pop(bucket, None)
+    def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
+        """Forget a bucket that is deleted."""
+        if call.operation == "DeleteBucket" and error is None:
+            self._configurations.pop(call.params["Bucket"], None)
 
     # --- Telling ------------------------------------------------------------------------------------------------------
 

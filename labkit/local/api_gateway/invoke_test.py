@@ -15,7 +15,7 @@ from labkit.local.api_gateway.errors import not_found
 from labkit.local.api_gateway.gateway_error import GatewayError
 from labkit.local.api_gateway.gateway_responses import gateway_response
 from labkit.local.api_gateway.method_request import MethodRequest
-from labkit.local.api_gateway.resource_paths import match
+from labkit.local.api_gateway.resource_paths import match, segments_of
 from labkit.local.api_gateway.validation import Models, validate
 
 STAGE = "test-invoke-stage"
@@ -95,7 +95,7 @@ class TestInvokes:
             resource=resource,
             method=method,
         )
-        found = match(resource["path"], path.strip("/").split("/") if path.strip("/") else [])
+        found = match(resource["path"], segments_of(path))
         request.path_parameters = found[1] if found else {}
         return request
 

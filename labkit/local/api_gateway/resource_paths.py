@@ -23,7 +23,7 @@ def route(request: MethodRequest) -> None:
     Raises:
         GatewayError: MISSING_AUTHENTICATION_TOKEN, which is how API Gateway says that there is no such path or method.
     """
-    segments = request.path.strip("/").split("/") if request.path.strip("/") else []
+    segments = segments_of(request.path)
     found: list[tuple[list[int], dict[str, Any], dict[str, str]]] = []
     for resource in request.api["resources"]:
         if resource["resourceMethods"] and (matched := match(resource["path"], segments)):
@@ -39,9 +39,15 @@ def route(request: MethodRequest) -> None:
     raise missing_authentication_token(f"No method {request.http.method} of a resource {request.path} is deployed")
 
 
+def segments_of(path: str) -> list[str]:
+    """Return what stands between the slashes of a path."""
+    path = path.strip("/")
+    return path.split("/") if path else []
+
+
 def match(path: str, segments: list[str]) -> tuple[list[int], dict[str, str]] | None:
     """Match a resource's path; return how specific each segment is (0 is most) and the path parameters."""
-    parts = path.strip("/").split("/") if path != "/" else []
+    parts = segments_of(path)
     specific: list[int] = []
     parameters: dict[str, str] = {}
     for at, part in enumerate(parts):

@@ -102,10 +102,11 @@ class ApiGateway:
             self._authorizers.forget(api_id)
             self._deployments = {key: kept for key, kept in self._deployments.items() if key[0] != api_id}
             self._models.forget(api_id)
+            self.usage_plans.forget(api_id)
         elif call.operation == "DeleteDeployment":
             self._deployments.pop((call.params["restApiId"], call.params["deploymentId"]), None)
         elif call.operation == "DeleteUsagePlan":
-            self.usage_plans.forget_plan(call.params["usagePlanId"])
+            self.usage_plans.forget(call.params["usagePlanId"])
 
     async def handle(self, http: HttpRequest, api_id: str, stage_name: str, path: str) -> HttpResponse:
         """Answer one request on a stage's address.

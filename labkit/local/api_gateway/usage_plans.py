@@ -81,10 +81,10 @@ class UsagePlans:
         """Take over what :meth:`snapshot` returned."""
         self._used = {(one["plan"], one["key"]): dict(one["days"]) for one in used}
 
-    def forget_plan(self, plan_id: str) -> None:
-        """Drop what was counted for a plan that is deleted."""
-        self._used = {key: days for key, days in self._used.items() if key[0] != plan_id}
-        self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[1] != plan_id}
+    def forget(self, plan_or_api_id: str) -> None:
+        """Drop what was counted for a plan or an API that is deleted."""
+        self._used = {key: days for key, days in self._used.items() if key[0] != plan_or_api_id}
+        self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[1] != plan_or_api_id}
 
     def _throttle_stage(self, request: MethodRequest) -> None:
         """Apply the stage's throttle; each method has a bucket of its own."""

@@ -1,11 +1,10 @@
-"""A message, and the line in which the messages of a standard queue wait.
+"""A message, whether it waits, is in flight or is delayed.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html
 """
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -72,40 +71,3 @@ class Message:
     def key(self) -> str:
         """What its receipt handles begin with."""
         return self.receipt_handle[:32]
-
-
-class Line(deque[Message]):
-    """The waiting line of a standard queue: whoever comes stands behind the last."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether a message can be received now."""
-        return bool(self)
-
-    def first(self) -> Message | None:
-        """Return the message that is next."""
-        return self[0] if self else None
-
-    def pop(self) -> Message:  # type: ignore[override]
-        """Take the next message out."""
-        return self.popleft()
-
-    def heads(self) -> list[Message]:
-        """Return the message that has waited longest."""
-        return [self[0]] if self else []
-
-    def drop_older(self, oldest: float) -> None:
-        """Forget what is older than the retention period."""
-        kept = []
-        for message in self:
-            message.deleted = message.deleted or message.sent_at < oldest
-            if not message.deleted:
-                kept.append(message)
-        self.clear()
-        self.extend(kept)
-
-    def hide(self, message: Message) -> None:
-        """Nobody need wait for a message in flight."""
-
-    def release(self, message: Message) -> None:
-        """Nobody waited for it."""

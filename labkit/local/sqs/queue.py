@@ -1,7 +1,8 @@
 """One queue: what waits, what is invisible, and who waits for a message.
 
-Every operation costs the same whatever the backlog: waiting messages stand in a line, invisible and delayed ones
-in a heap by the time they come back, and messages in flight are found by the first half of their receipt handle.
+Sending, receiving and deleting cost the same whatever the backlog: waiting messages stand in a line, invisible and
+delayed ones in a heap by the time they come back, and messages in flight are found by the first half of their receipt
+handle. Only what comes late, after the visibility timeout, is looked for in the line.
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-visibility-timeout.html
 """
 
@@ -14,8 +15,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from labkit.local.sqs.message import Line, Message
+from labkit.local.sqs.message import Message
 from labkit.local.sqs.receivers import Receivers
+from labkit.local.sqs.waiting_lines import Line
 
 DEFAULTS = {
     "DelaySeconds": "0",
@@ -102,7 +104,7 @@ class Queue:
 
     def pop(self) -> Message:
         """Take the next waiting message off the queue; the handle it was last received under becomes worthless."""
-        message = self.waiting.pop()
+        message = self.waiting.take()
         self.came_back.pop(message.key, None)
         return message
 

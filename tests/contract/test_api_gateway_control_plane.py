@@ -182,6 +182,10 @@ def test_what_api_gateway_refuses_in_its_own_words(api: Api):
          "Model name must be non-empty"),
         (lambda: gateway.create_model(restApiId=api.id, name="M", contentType="a/b", schema=""), BAD,
          "Model schema must have at least 1 property or array items defined"),
+        (lambda: gateway.create_model(restApiId=api.id, name="a b", contentType="a/b", schema="{}"), BAD,
+         "Model name must be alphanumeric: a b"),
+        (lambda: gateway.create_deployment(restApiId=api.id, stageName="a b"), BAD,
+         "Stage name only allows a-zA-Z0-9_"),
         (lambda: gateway.get_model(restApiId=api.id, modelName="nope"), MISSING, "Invalid model name specified: nope"),
         (lambda: gateway.get_integration(**root | {"restApiId": "nope"}), MISSING,
          "Invalid Resource identifier specified"),
@@ -210,3 +214,83 @@ def test_what_api_gateway_refuses_in_its_own_words(api: Api):
     code, message, _ = error_of(lambda: gateway.update_stage(restApiId=api.id, stageName="prod", patchOperations=patch))
     assert (code, message[:61]) == (BAD, "Invalid method setting path: /tags/tag1. Must be one of: [/de")
     assert message.endswith(", /variables/{variable_name}, /tracingEnabled]")
+
+
+def test_updates_that_api_gateway_does_not_take(api: Api):
+    """A slip is never labkit's failure, and never taken in silence (sentences: LocalStack's validators and stages)."""
+    gateway, where = api.gateway, {"restApiId": api.id}
+    address = api.preflight(api.resource("x"))
+    api.deploy()
+    validator = gateway.create_request_validator(**where, name="v")["id"]
+    key = gateway.create_api_key(name="k")["id"]
+
+    def refused(update: Callable[..., Any], op: str, path: str, value: str | None = None, **named: str) -> str:
+        patch = {"op": op, "path": path} | ({} if value is None else {"value": value})
+        code, message, _ = error_of(lambda: update(**named, patchOperations=[patch]))
+        assert code == BAD
+        return str(message)
+
+    stage = {**where, "stageName": "prod"}
+    unsupported = "Invalid patch path  '{}' specified for op '{}'. Please choose supported operations".format
+    unknown = "Invalid patch path  '/nope' specified for op 'replace'. Must be one of: [{}]".format
+    rate, timeout = "/*/*/throttling/rateLimit", "/timeoutInMillis"
+    try:
+        assert [
+            refused(gateway.update_stage, "replace", rate, "fast", **stage),
+            refused(gateway.update_stage, "replace", "/description", **stage),
+            refused(gateway.update_stage, "add", "/variables/a", "1", **stage),
+            refused(gateway.update_stage, "remove", rate, **stage),
+            refused(gateway.update_stage, "remove", "/~1x/POST", **stage),
+            refused(gateway.update_request_validator, "replace", "/nope", "x", **where, requestValidatorId=validator),
+            refused(gateway.update_request_validator, "add", "/name", "x", **where, requestValidatorId=validator),
+            refused(gateway.update_api_key, "replace", "/nope", "x", apiKey=key),
+            refused(gateway.update_integration, "replace", timeout, "long", **address),
+            refused(gateway.update_integration, "replace", timeout, "5", **address),
+        ] == [
+            f"Invalid value 'fast' for {rate}",
+            "Invalid patch value  'null' specified for op 'replace'. Must be a string",
+            unsupported("/variables/a", "add"),
+            unsupported(rate, "remove"),
+            "Cannot remove method setting ~1x/POST because there is no method setting for this method",
+            unknown("/name, /validateRequestParameters, /validateRequestBody"),
+            unsupported("/name", "add"),
+            unknown("/customerId, /description, /enabled, /name"),
+            *["Timeout should be between 50 ms and 29000 ms"] * 2,
+        ]
+    finally:
+        gateway.delete_api_key(apiKey=key)
+
+
+def test_the_settings_of_a_method_come_off_a_stage(api: Api):
+    """Those of all methods count again."""
+    api.preflight(api.resource("x"))
+    api.deploy()
+
+    def patched(op: str, path: str, **value: str) -> dict[str, Any]:
+        patch = {"op": op, "path": path, **value}
+        stage = api.gateway.update_stage(restApiId=api.id, stageName="prod", patchOperations=[patch])
+        return dict(stage["methodSettings"])
+
+    patched("replace", "/variables/GET", value="a-variable-may-have-any-name")
+    assert patched("remove", "/variables/GET") == {}
+    set_for_both = [patched("replace", f"/{name}/throttling/burstLimit", value="7") for name in ("~1x/OPTIONS", "*/*")]
+
+    assert sorted(set_for_both[-1]) == ["*/*", "~1x/OPTIONS"]
+    assert list(patched("remove", "/~1x/OPTIONS")) == ["*/*"]
+    assert list(api.gateway.get_stage(restApiId=api.id, stageName="prod")["methodSettings"]) == ["*/*"]
+
+
+@pytest.mark.parametrize("operation", ["get", "delete"])
+@pytest.mark.parametrize("kind", ["method_response", "integration_response"])
+def test_a_response_that_is_not_there_is_not_found(api: Api, operation: str, kind: str):
+    """Nor where the method has none at all."""
+    address = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    api.gateway.put_method(**address, authorizationType="NONE")
+    api.gateway.put_integration(**address, type="MOCK")
+    call = getattr(api.gateway, f"{operation}_{kind}")
+
+    assert error_of(lambda: call(**address, statusCode="200")) == (
+        MISSING,
+        "Invalid Response status code specified",
+        404,
+    )

@@ -10,6 +10,7 @@ from typing import Any
 from labkit.local.api_call import AwsError
 from labkit.local.api_gateway.errors import bad_request, conflict, known
 from labkit.local.api_gateway.lambda_integration import FUNCTION_URI
+from labkit.local.api_gateway.patch_checks import complete
 
 Params = dict[str, Any]
 Setup = dict[str, Any]
@@ -65,6 +66,7 @@ def unused_authorizer(params: Params, setup: Setup) -> None:
 
 def authorizer_patch(params: Params, setup: Setup) -> None:
     """Refuse a change after which the authorizer could not be asked."""
+    complete(params, "add", "replace", "remove")
     before = setup["authorizers"][params["authorizerId"]]
     patched = {one["path"].removeprefix("/"): one.get("value") for one in params.get("patchOperations") or []}
     if unknown := sorted(patched.keys() - PATCHABLE):

@@ -21,7 +21,7 @@ from labkit.local.api_gateway.answers import CREATED, FORMS, gateway_response
 from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.gateway_error import TYPES
 from labkit.local.api_gateway.import_rest_api import Imports
-from labkit.local.api_gateway.stage_checks import asks_for_logs
+from labkit.local.api_gateway.stage_checks import SETTINGS_OF_METHOD, asks_for_logs
 from labkit.local.api_gateway.tags import Tags
 
 Correction = Callable[[ApiCall, Forward], Awaitable[HttpResponse]]
@@ -94,6 +94,7 @@ class ControlPlane:
             "DeleteStage": lambda call, _: changes.detach_stages(
                 call.region, call.params["restApiId"], call.params["stageName"]
             ),
+            "UpdateStage": self._remove_method_settings,
         }
 
     @property
@@ -206,6 +207,22 @@ class ControlPlane:
             call.params["restApiId"], call.region, authorizer["id"], expression
         )
         return {**authorizer, "identityValidationExpression": expression}
+
+    async def _remove_method_settings(self, call: ApiCall, stage: dict[str, Any]) -> dict[str, Any] | None:
+        """Take the settings of methods off a stage, which moto only says it does: ``remove`` of ``/~1visits/POST``."""
+        paths = [one["path"] for one in call.params.get("patchOperations") or [] if one["op"] == "remove"]
+        removed = {path[1:] for path in paths if SETTINGS_OF_METHOD.fullmatch(path)}
+        if not removed:
+            return None
+        api_id, name = call.params["restApiId"], call.params["stageName"]
+        live = (await self._reads.live(api_id))["stages"][name]
+        if unset := sorted(removed - live["methodSettings"].keys()):
+            raise bad_request(
+                f"Cannot remove method setting {unset[0]} because there is no method setting for this method"
+            )
+        left = {key: settings for key, settings in live["methodSettings"].items() if key not in removed}
+        await self._changes.keep_stage_settings(api_id, call.region, name, {**live, "methodSettings": left})
+        return {**stage, "methodSettings": left}
 
     async def _get_gateway_responses(self, call: ApiCall) -> dict[str, Any]:
         """All types: the API's own responses, and API Gateway's defaults for the others."""

@@ -12,6 +12,7 @@ from labkit.local.api_call import AwsError
 from labkit.local.api_gateway import authorizer_checks as authorizers
 from labkit.local.api_gateway import method_checks as methods
 from labkit.local.api_gateway import model_checks as models
+from labkit.local.api_gateway import patch_checks as patches
 from labkit.local.api_gateway import stage_checks as stages
 from labkit.local.api_gateway import usage_plan_checks as plans
 from labkit.local.api_gateway.errors import bad_request
@@ -70,15 +71,17 @@ UNCHECKED = (
 OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     **dict.fromkeys(UNCHECKED, ()),
     "CreateAuthorizer": (authorizers.new_authorizer,),
-    "CreateDeployment": (stages.no_canary, stages.deployable),
+    "CreateDeployment": (stages.no_canary, stages.stage_name, stages.deployable),
     "CreateModel": (models.new_model,),
     "CreateResource": (methods.new_resource,),
-    "CreateStage": (stages.no_canary, stages.known_deployment),
+    "CreateStage": (stages.no_canary, stages.stage_name, stages.known_deployment),
     "DeleteAuthorizer": (authorizers.known_authorizer, authorizers.unused_authorizer),
     "DeleteDeployment": (stages.deletable_deployment,),
     "DeleteGatewayResponse": (stages.gateway_response_type, stages.own_gateway_response),
     "DeleteIntegration": (methods.known_integration,),
+    "DeleteIntegrationResponse": (methods.known_integration_response,),
     "DeleteMethod": (methods.known_method,),
+    "DeleteMethodResponse": (methods.known_method_response,),
     "DeleteModel": (models.unused_model,),
     "DeleteRequestValidator": (models.known_validator,),
     "DeleteResource": (methods.deletable_resource,),
@@ -87,7 +90,9 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "GetDeployment": (stages.known_deployment,),
     "GetGatewayResponse": (stages.gateway_response_type,),
     "GetIntegration": (methods.known_integration,),
+    "GetIntegrationResponse": (methods.known_integration_response,),
     "GetMethod": (methods.known_method,),
+    "GetMethodResponse": (methods.known_method_response,),
     "GetModel": (models.known_model,),
     "GetRequestValidator": (models.known_validator,),
     "GetResource": (methods.known_resource,),
@@ -97,9 +102,9 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "PutMethod": (methods.new_method,),
     "PutMethodResponse": (methods.new_method_response,),
     "UpdateAuthorizer": (authorizers.known_authorizer, authorizers.authorizer_patch),
-    "UpdateIntegration": (methods.known_integration,),
+    "UpdateIntegration": (methods.known_integration, patches.integration_patch),
     "UpdateMethod": (methods.method_patch,),
-    "UpdateRequestValidator": (models.known_validator,),
+    "UpdateRequestValidator": (models.known_validator, patches.validator_patch),
     "UpdateStage": (stages.no_canary, stages.stage_patch),
 }
 # Without the API these miss the resource first.
@@ -110,6 +115,7 @@ OF_KEYS_AND_PLANS: Mapping[str, tuple[Check, ...]] = {
     "DeleteUsagePlanKey": (plans.known_plan, plans.key_of_plan),
     "GetUsage": (plans.known_plan,),
     "GetUsagePlanKeys": (plans.known_plan,),
+    "UpdateApiKey": (plans.known_key, patches.api_key_patch),
     "UpdateUsagePlan": (plans.known_plan,),
 }
 ALONE: Mapping[str, Callable[[Params], None]] = {

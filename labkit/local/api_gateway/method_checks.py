@@ -13,6 +13,7 @@ from typing import Any
 from labkit.local.api_call import AwsError
 from labkit.local.api_gateway.errors import bad_request, conflict, not_found
 from labkit.local.api_gateway.lambda_integration import FUNCTION_URI
+from labkit.local.api_gateway.patch_checks import check_timeout
 
 Params = dict[str, Any]
 Setup = dict[str, Any]
@@ -181,15 +182,27 @@ def integration(params: Params, setup: Setup) -> None:
         raise bad_request(
             "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
         )
-    timeout = params.get("timeoutInMillis")
-    if timeout is not None and not 50 <= int(timeout) <= 29_000:
-        raise bad_request("Timeout should be between 50 ms and 29000 ms")
+    if params.get("timeoutInMillis") is not None:
+        check_timeout(params["timeoutInMillis"])
 
 
 def known_integration(params: Params, setup: Setup) -> None:
     """Refuse what needs an integration where there is none."""
     if not method(params, setup).get("methodIntegration"):
         raise not_found("Invalid Integration identifier specified")
+
+
+def known_method_response(params: Params, setup: Setup) -> None:
+    """Refuse a status that the method does not announce."""
+    if params["statusCode"] not in (method(params, setup).get("methodResponses") or {}):
+        raise not_found("Invalid Response status code specified")
+
+
+def known_integration_response(params: Params, setup: Setup) -> None:
+    """Refuse a status that the integration does not answer with."""
+    answers = (method(params, setup).get("methodIntegration") or {}).get("integrationResponses") or {}
+    if params["statusCode"] not in answers:
+        raise not_found("Invalid Response status code specified")
 
 
 def new_method_response(params: Params, setup: Setup) -> None:

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/api/API_CreateModel.html
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from labkit.local.api_gateway.errors import bad_request, conflict, known
@@ -21,6 +22,8 @@ def new_model(params: Params, setup: Setup) -> None:
     """Refuse a second model of one name, and a schema that cannot validate anything."""
     if not params["name"]:
         raise bad_request("Model name must be non-empty")
+    if not re.fullmatch(r"[A-Za-z0-9]+", params["name"]):
+        raise bad_request(f"Model name must be alphanumeric: {params['name']}")
     if params.get("schema") == "":
         raise bad_request("Model schema must have at least 1 property or array items defined")
     if params["name"] in setup["models"]:

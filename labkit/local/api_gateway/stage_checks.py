@@ -13,6 +13,8 @@ from typing import Any
 from labkit.local.api_call import AwsError
 from labkit.local.api_gateway.errors import bad_request, known
 from labkit.local.api_gateway.gateway_error import TYPES
+from labkit.local.api_gateway.method_checks import METHODS
+from labkit.local.api_gateway.patch_checks import complete, unsupported
 
 Params = dict[str, Any]
 Setup = dict[str, Any]
@@ -22,6 +24,13 @@ METHOD_SETTINGS = (
     "caching/ttlInSeconds", "caching/enabled", "caching/dataEncrypted", "caching/requireAuthorizationForCacheControl",
     "caching/unauthorizedCacheControlHeaderStrategy",
 )  # fmt: skip
+SETTINGS_OF_METHOD = re.compile(rf"/(?!variables/)[^/]+/(\*|{'|'.join(METHODS)})")
+REMOVABLE = re.compile(rf"/accessLogSettings|/variables/[^/]+|{SETTINGS_OF_METHOD.pattern}")
+NUMBERS = {
+    "throttling/rateLimit": r"\d{1,9}(\.\d{1,9})?",
+    "throttling/burstLimit": r"\d{1,9}",
+    "caching/ttlInSeconds": r"\d{1,9}",
+}
 # As AWS writes it, with the commas that it forgets.
 STAGE_PATHS = (
     "/deploymentId, /description, /cacheClusterEnabled, /cacheClusterSize, /clientCertificateId, /accessLogSettings, "
@@ -67,15 +76,28 @@ def no_canary(params: Params, setup: Setup) -> None:
 
 
 def stage_patch(params: Params, setup: Setup) -> None:
-    """Refuse paths that a stage does not have, and a deployment that is not there."""
+    """Refuse paths that a stage does not have, values that do not fit, and a deployment that is not there."""
     known_stage(params, setup)
+    complete(params, "replace", "remove")
     for operation in params.get("patchOperations") or []:
         path = operation["path"]
-        removed = operation["op"] == "remove" and path.count("/") == 2
-        if not removed and not STAGE_PATH.fullmatch(path):
+        if operation["op"] == "remove":
+            if not REMOVABLE.fullmatch(path):
+                raise unsupported(path, "remove")
+            continue
+        value, setting = operation["value"], "/".join(path.split("/")[-2:])
+        if not STAGE_PATH.fullmatch(path):
             raise bad_request(f"Invalid method setting path: {path}. Must be one of: [{STAGE_PATHS}]")
         if path == "/deploymentId":
-            known_deployment({"deploymentId": operation.get("value")}, setup)
+            known_deployment({"deploymentId": value}, setup)
+        if setting in NUMBERS and not re.fullmatch(NUMBERS[setting], value):
+            raise bad_request(f"Invalid value {value!r} for {path}")
+
+
+def stage_name(params: Params, setup: Setup) -> None:
+    """Refuse a name that no stage can have."""
+    if params.get("stageName") and not re.fullmatch(r"[A-Za-z0-9_-]{1,128}", params["stageName"]):
+        raise bad_request("Stage name only allows a-zA-Z0-9_")  # AWS's sentence is older than the hyphen
 
 
 def asks_for_logs(params: Params) -> bool:

@@ -12,6 +12,7 @@ from labkit.local.api_gateway.errors import bad_request, known, not_found
 Params = dict[str, Any]
 Metering = dict[str, Any]
 
+known_key = known("apiKey", "apiKeys", "Invalid API Key identifier specified")
 known_plan = known("usagePlanId", "usagePlans", "Invalid Usage Plan ID specified")
 
 

@@ -213,6 +213,18 @@ def test_a_change_of_a_bucket_is_recorded_with_its_subresource_and_its_body(clie
 # --- Which ------------------------------------------------------------------------------------------------------------
 
 
+def test_a_policy_that_cannot_be_read_is_recorded_as_it_was_sent(client, unique):
+    """A refused call leaves its record, whatever was sent."""
+    bucket, nested = unique("audit"), "[" * 100_000
+    client("s3").create_bucket(Bucket=bucket)
+
+    assert refusal(client("s3").put_bucket_policy, Bucket=bucket, Policy=nested)[0] == "MalformedPolicy"
+
+    record = looked_up(client, "ResourceName", bucket)[-1]
+    assert (record["eventName"], record["errorCode"]) == ("PutBucketPolicy", "MalformedPolicy")
+    assert record["requestParameters"]["bucketPolicy"] == nested
+
+
 def test_objects_and_invocations_are_recorded_when_a_trail_selects_them(
     client,
     make_trail,

@@ -58,6 +58,16 @@ def test_prefix_start_after_deleted_and_missing(client, bucket):
         s3.list_objects_v2(Bucket="not-there-at-all")
 
 
+@pytest.mark.parametrize("token", ["%%%", "no token", "_w=="])
+def test_a_token_that_no_page_gave_is_refused(client, bucket, token):
+    """Not taken for the beginning: who lists would begin again and again."""
+    with pytest.raises(ClientError) as refused:
+        client("s3").list_objects_v2(Bucket=bucket, ContinuationToken=token)
+
+    error = refused.value.response["Error"]
+    assert (error["Code"], error["Message"]) == ("InvalidArgument", "The continuation token provided is incorrect")
+
+
 def test_a_page_of_no_keys_is_the_last_one(client, bucket):
     """Otherwise who goes on while the answer is truncated would go on for ever; a negative number is refused."""
     s3 = client("s3")

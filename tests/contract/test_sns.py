@@ -518,6 +518,8 @@ def test_a_message_that_sns_refuses_is_refused(client, topic, given, reason):
          "'String'."),
         ("attr1", {"DataType": "Number", "BinaryValue": b"1"},
          "The message attribute 'attr1' with type 'Number' must use field 'String'."),
+        ("attr1", {"DataType": "Number", "StringValue": "cheap"},
+         "Could not cast message attribute 'attr1' value to number."),
         ("attr1", {"DataType": "Binary", "StringValue": "1"},
          "The message attribute 'attr1' with type 'Binary' must use field 'Binary'."),
         ("attr1", {"DataType": "Stringprefixed", "StringValue": "1"},

@@ -186,7 +186,7 @@ def _additional_data(call: ApiCall) -> dict[str, Any]:
 def _json_or_text(text: Any) -> Any:
     try:
         return json.loads(text)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, RecursionError):
         return text
 
 

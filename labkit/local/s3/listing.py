@@ -125,6 +125,6 @@ def _quoted(folder: str) -> str:
 
 def _after(token: str) -> str:
     try:
-        return base64.urlsafe_b64decode(token.encode()).decode()
+        return base64.b64decode(token, b"-_", validate=True).decode()
     except ValueError:
         raise invalid_argument("The continuation token provided is incorrect", "continuation-token") from None

@@ -13,6 +13,7 @@ from typing import Any
 from labkit.local.api_call import AwsError
 from labkit.local.sns.errors import invalid
 
+NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]")
 SUBJECT = re.compile(
     r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,99}"
@@ -94,6 +95,8 @@ def _check_value(name: str, value: dict[str, Any]) -> None:
             f"The message attribute '{name}' must contain non-empty message attribute value for message attribute type "
             f"'{kind}'."
         )
+    if base == "Number" and not NUMBER.fullmatch(value[wanted]):
+        raise _bad(f"Could not cast message attribute '{name}' value to number.")
 
 
 def _size(name: str, value: dict[str, Any]) -> int:

@@ -12,6 +12,7 @@ import pytest
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
+from botocore.exceptions import ClientError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -163,3 +164,34 @@ def test_a_key_that_is_no_value_of_dynamodb_is_refused(cloud, client, unique, ke
     code, answer = signed(cloud, "dynamodb", json.dumps({"TableName": name, "Item": {"Key": key}}).encode(), headers)
 
     assert 400 <= code < 500, answer
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "parameters", "code"),
+    [
+        ("dynamodb", "execute_statement", {"Statement": "SELEKT"}, "ValidationException"),
+        ("dynamodb", "create_table", {"TableName": "no-keys"}, "ValidationException"),
+        ("dynamodb", "transact_write_items", {"TransactItems": [{}]}, "ValidationException"),
+        ("dynamodbstreams", "get_records", {"ShardIterator": "old"}, "ExpiredIteratorException"),
+        ("kinesis", "create_stream", {"StreamName": "no-shards"}, "InvalidArgumentException"),
+        ("kinesis", "get_records", {"ShardIterator": "old"}, "InvalidArgumentException"),
+        ("kinesis", "list_stream_consumers", {"StreamARN": "arn:aws:kinesis:us-east-1:123456789012:stream/none"},
+         "ResourceNotFoundException"),
+        ("iam", "list_roles", {"Marker": "x"}, "ValidationError"),
+        ("logs", "get_query_results", {"queryId": "x"}, "ResourceNotFoundException"),
+        ("s3", "copy_object", {"Key": "k", "CopySource": "key-without-a-bucket"}, "InvalidArgument"),
+        ("s3", "delete_object_tagging", {"Key": "none"}, "NoSuchKey"),
+        ("s3", "put_bucket_acl", {"GrantRead": "everybody"}, "InvalidArgument"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)  # fmt: skip
+def test_a_common_mistake_is_the_callers_and_never_a_bug_of_labkit(
+    client, hostile_bucket, *, service, operation, parameters, code
+):
+    """What the model of a service allows and the service does not: codes by the API references."""
+    bucket = {"Bucket": hostile_bucket} if service == "s3" else {}
+
+    with pytest.raises(ClientError) as refused:
+        getattr(client(service), operation)(**bucket, **parameters)
+
+    assert refused.value.response["Error"]["Code"] == code

@@ -18,7 +18,8 @@ from botocore.exceptions import UnknownServiceError
 from labkit.local.api_call import ApiCall, AwsError, Caller, Forward, HttpRequest, HttpResponse, Interceptor
 from labkit.local.front_door.presigned_url import is_presigned_v2
 from labkit.local.moto_app.answers import parse_error, serialise, serialise_error
-from labkit.local.moto_app.recognise import recognise, unfit
+from labkit.local.moto_app.recognise import recognise
+from labkit.local.moto_app.unfit import unfit
 
 Operations = Mapping[str, Callable[[ApiCall], Any]]
 Observer = Callable[[ApiCall, dict[str, Any] | None, AwsError | None], None]

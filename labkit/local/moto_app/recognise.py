@@ -10,7 +10,6 @@ from urllib.parse import parse_qsl, unquote
 import moto.core.utils as moto_utils
 from botocore.awsrequest import AWSPreparedRequest
 from botocore.compat import HTTPHeaders
-from botocore.validate import ParamValidator
 from moto.core.parse import PROTOCOL_PARSERS
 from moto.core.request import Request, determine_request_protocol, normalize_request
 from moto.core.routing import get_service_router
@@ -19,7 +18,7 @@ from werkzeug.exceptions import NotFound
 from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest
 from labkit.local.moto_app.json_types import check_types
 from labkit.local.moto_app.sqs_query import as_form
-from labkit.local.moto_app.xml_document import fits_model
+from labkit.local.moto_app.unfit import malformed_xml
 
 CHECKED = {"sqs", "events", "cloudtrail"}  # JSON services of ours: their features trust the types of the model
 OBJECT_CALLS = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}
@@ -111,48 +110,10 @@ def _json_call(http: HttpRequest, service: str, target: str) -> tuple[str, dict[
     return operation_name, params
 
 
-def unfit(call: ApiCall, broken: Exception) -> AwsError | None:
-    """Return the error for parameters that do not fit the service's model, where somebody tripped over them.
-
-    moto looks for members that must be there; AWS refuses the call before anybody looks. ``None``: they do fit.
-    """
-    shape = moto_utils.get_service_model(call.service).operation_model(call.operation).input_shape
-    report = ParamValidator().validate(call.params, shape) if shape else None
-    wrong = isinstance(broken, RecursionError | UnicodeError) or (report and report.has_errors())
-    if call.service == "s3":
-        return _malformed_xml() if wrong or _is_malformed(call, shape) else None
-    if not wrong:
-        empty = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
-        return AwsError("ValidationException", empty) if shape and _holds_empty_value(shape, call.params) else None
-    text = report.generate_report() if report and report.has_errors() else f"The request cannot be read: {broken}"
-    return AwsError("ValidationError" if call.protocol == "query" else "ValidationException", text, 400)
-
-
-def _holds_empty_value(shape: Any, value: Any) -> bool:
-    """Whether an attribute of DynamoDB stands somewhere as ``{}``, which the model allows and the service does not."""
-    if shape.type_name == "structure":
-        empty = shape.name == "AttributeValue" and not value
-        return empty or any(_holds_empty_value(shape.members[name], one) for name, one in value.items())
-    if shape.type_name == "list":
-        return any(_holds_empty_value(shape.member, one) for one in value)
-    return shape.type_name == "map" and any(_holds_empty_value(shape.value, one) for one in value.values())
-
-
-def _is_malformed(call: ApiCall, shape: Any) -> bool:
-    """Whether the body of a setting of S3 is another document than the model says."""
-    payload = shape.members.get(shape.serialization.get("payload", "")) if shape else None
-    return payload is not None and payload.type_name == "structure" and not fits_model(call.http.body, payload)
-
-
 def _unreadable(service: str, operation: str, error: Exception) -> AwsError:
     if service == "s3":
-        return _malformed_xml()
+        return malformed_xml()
     return AwsError("SerializationException", f"The request to {service}:{operation} cannot be read: {error}", 400)
-
-
-def _malformed_xml() -> AwsError:
-    text = "The XML you provided was not well-formed or did not validate against our published schema"
-    return AwsError("MalformedXML", text, 400)
 
 
 @functools.cache

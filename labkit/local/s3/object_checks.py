@@ -15,6 +15,7 @@ from urllib.parse import unquote
 
 from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, Interceptor
 from labkit.local.s3.checksum import check_body
+from labkit.local.s3.errors import invalid_argument
 
 LONGEST_KEY, MOST_METADATA = 1024, 2048
 NO_UPLOAD = (
@@ -83,10 +84,13 @@ class ObjectChecks:
 
     async def _check_source(self, call: ApiCall) -> None:
         prefix, headers = "x-amz-copy-source-", call.http.headers
+        bucket, _, key = unquote(headers.get("x-amz-copy-source")).lstrip("/").partition("?")[0].partition("/")
+        if not bucket or not key:
+            text = "Copy Source must mention the source bucket and key: sourcebucket/sourcekey"
+            raise invalid_argument(text, "x-amz-copy-source", headers.get("x-amz-copy-source"))
         conditions = {name: headers.get(prefix + name) for name in CONDITIONS if headers.get(prefix + name)}
         if not conditions:
             return
-        bucket, _, key = unquote(headers.get("x-amz-copy-source")).lstrip("/").partition("?")[0].partition("/")
         stored = await self._get_object(bucket, key)
         if stored is None:
             return  # moto says which is missing

@@ -136,12 +136,13 @@ def _last_invocation(function: str) -> str:
         return ""
     lines = [event["message"].rstrip() for event in events]
     start = max((index for index, line in enumerate(lines) if line.startswith("START ")), default=0)
-    for line in lines[start:]:
+    ends = [index for index, line in enumerate(lines[:start]) if line.startswith(("END ", "REPORT "))]
+    for line in lines[ends[-1] + 1 if ends else 0 :]:  # an import that fails is logged before START
         if line.startswith("[ERROR]"):
             return (
                 f"its last invocation raised: {line.removeprefix('[ERROR]').splitlines()[0].split(chr(9))[-1].strip()}"
             )
-        if "Status: error" in line or "Status: timeout" in line or "Task timed out" in line:
+        if (line.startswith("REPORT ") and "Status: " in line) or "Task timed out" in line:
             return f"its last invocation ended with: {line.partition('Status: ')[2].split(chr(9))[0] or line}"
     return ""
 

@@ -101,8 +101,9 @@ def test_the_tail_of_the_log_comes_with_the_answer_and_cold_is_told_from_warm(cl
 
 
 def test_what_is_written_at_import_stands_before_start(client, function):
-    """The init phase is over before the invocation starts; an import that fails is logged as AWS's runtime client does.
+    """The init phase is over before the invocation starts; one that failed is run again within it.
 
+    The lines: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html (INIT_REPORT), and
     https://github.com/aws/aws-lambda-python-runtime-interface-client: log_error heads an empty traceback, too.
     """
     good = function("print('imported')\ndef lambda_handler(event, context):\n    print('called')\n")
@@ -113,11 +114,16 @@ def test_what_is_written_at_import_stands_before_start(client, function):
     ]
 
     assert [line.split(" ")[0] for line in logs[0]] == ["INIT_START", "imported", "START", "called", "END", "REPORT"]
-    assert logs[1][1:3] == [
+    failed = [
         "[ERROR] Runtime.ImportModuleError: Unable to import module 'lambda_function': No module named 'not_there'",
         "Traceback (most recent call last):",
     ]
-    assert [line.split(" ")[0] for line in logs[1][3:]] == ["START", "END", "REPORT"]
+    status = "\tStatus: error\tError Type: Runtime.ImportModuleError"
+    assert (logs[1][1:3], logs[1][4:6]) == (failed, failed)
+    assert re.fullmatch(rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: init{status}", logs[1][3])
+    assert re.fullmatch(rf"INIT_REPORT Init Duration: [\d.]+ ms\tPhase: invoke{status}", logs[1][6])
+    assert [line.split(" ")[0] for line in logs[1][7:]] == ["START", "END", "REPORT"]
+    assert ("Init Duration" in logs[1][-1], logs[1][-1].endswith(status)) == (False, True)
 
 
 def test_an_environment_is_reused_and_new_code_gets_a_new_one(client, function):

@@ -17,6 +17,7 @@ from labkit.local.lambda_runtime.process import LogEvent, Process
 from labkit.local.lambda_runtime.runtime_api import Invocation, RuntimeApi
 
 INIT_LIMIT = 10.0
+EXIT = "Runtime.ExitError"
 
 
 @dataclass(slots=True)
@@ -24,7 +25,8 @@ class Outcome:
     """How an invocation ended. *error_type* is ``""`` for a success; times are milliseconds, memory MiB.
 
     *init_output* is what was written in the init phase, ``None`` in an environment that was warm. *init_duration* is
-    ``None`` there too, and where the init phase was run again, as a part of the invocation.
+    ``None`` there too, and where the init phase was run again, as a part of the invocation. *status* is what REPORT
+    tells of a process that failed, ``""`` for one that goes on.
     """
 
     payload: bytes
@@ -52,9 +54,10 @@ class Environment:
         self._variables, self._task_root = variables, task_root
         self._process: Process
         self._api: RuntimeApi
+        self._ready = self._init_timed_out = False
+        self._init_error: tuple[bytes, str] | None = None
         self._init_duration: float | None = None
         self._init_output: list[LogEvent] = []
-        self._init_timed_out = False
         self._max_memory = 0
 
     @property
@@ -86,47 +89,48 @@ class Environment:
         awaited: set[asyncio.Future[Any]] = {api.initialised, process.ended}
         done, _ = await asyncio.wait(awaited, timeout=limit, return_when=asyncio.FIRST_COMPLETED)
         milliseconds = (time.perf_counter() - started) * 1000
-        self._init_timed_out, self._init_duration = not done, milliseconds if done and phase == "init" else None
-        if not done:
+        self._init_error = api.initialised.result() if api.initialised.done() else None
+        self._ready, self._init_timed_out = api.initialised.done() and self._init_error is None, not done
+        self._init_duration = milliseconds if self._ready and phase == "init" else None
+        if not self._ready:
+            self._measure_memory()
             await self.end()
-            report = f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: {phase}\tStatus: timeout\n"
-            self._init_output += [*process.take_output(), (int(time.time() * 1000), report)]
+            status = "timeout" if not done else _error(self._init_error[1] if self._init_error else EXIT)
+            report = f"INIT_REPORT Init Duration: {milliseconds:.2f} ms\tPhase: {phase}\tStatus: {status}\n"
+            self._init_output += [*process.init_output, *process.take_output(), (int(time.time() * 1000), report)]
 
     async def invoke(self, invocation: Invocation, timeout: float) -> Outcome:
         """Run one invocation; whatever happens, an outcome comes back within *timeout* seconds and a little.
 
-        An init phase that outlasted its own limit is run again first, as a part of the invocation.
+        An init phase that failed, or outlasted its own limit, is run again first, as a part of the invocation.
         """
         started, warm = time.perf_counter(), self.invocations > 0
         self.invocations += 1
-        if self._init_timed_out:
+        if not self._ready:
             await self._init(timeout, phase="invoke")
-        process, initialised = self._process, self._api.initialised
-        result, status = initialised.result() if initialised.done() else None, ""
-        ready = initialised.done() and result is None
-        if ready:
+        process, result, status = self._process, self._init_error, ""
+        if self._ready:
             result = await self._answer(invocation, timeout - (time.perf_counter() - started))
         duration = (time.perf_counter() - started) * 1000
-        if result is None:
-            result, status = self._no_answer(invocation, timeout)
-            duration = timeout * 1000 if status == "timeout" else duration
-        elif ready:
+        if result is None and (self.alive if self._ready else self._init_timed_out):
+            result = _failure(invocation, "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds")
+            duration, status = timeout * 1000, "timeout"
+        elif result is None or not self._ready:
+            result = result or _failure(invocation, EXIT, f"Runtime {process.why_ended()}")
+            status = _error(result[1])
+        else:
             await process.output_is_complete()
-        if self.alive:
-            self._max_memory = max(self._max_memory, process.memory())
-        if status or not ready:
+        self._measure_memory()
+        if status:
             await self.end()
-        output, init_output = process.take_output(), self._init_output + process.init_output
-        if not ready:
-            output, init_output = [], init_output + output
         return Outcome(
             *result,
             duration=duration,
             init_duration=None if warm else self._init_duration,
             max_memory=self._max_memory,
             status=status,
-            init_output=None if warm else init_output,
-            output=output,
+            init_output=None if warm else self._init_output + (process.init_output if self._ready else []),
+            output=process.take_output(),
         )
 
     async def _answer(self, invocation: Invocation, seconds: float) -> tuple[bytes, str] | None:
@@ -138,16 +142,20 @@ class Environment:
         finally:
             timer.cancel()
 
-    def _no_answer(self, invocation: Invocation, timeout: float) -> tuple[tuple[bytes, str], str]:
-        """Return payload and error type of a process that ended or was too slow, and the status in its REPORT."""
-        if self.alive or self._init_timed_out:
-            error_type, what, status = "Sandbox.Timedout", f"Task timed out after {timeout:.2f} seconds", "timeout"
-        else:
-            error_type, what, status = "Runtime.ExitError", f"Runtime {self._process.why_ended()}", "error"
-        error = {"errorType": error_type, "errorMessage": f"RequestId: {invocation.request_id} Error: {what}"}
-        return (json.dumps(error).encode(), error_type), status
+    def _measure_memory(self) -> None:
+        if self.alive:
+            self._max_memory = max(self._max_memory, self._process.memory())
 
     async def end(self) -> None:
         """Kill the process, read what it still wrote, and stop listening."""
         self._api.close()
         await self._process.kill()
+
+
+def _failure(invocation: Invocation, error_type: str, what: str) -> tuple[bytes, str]:
+    text = f"RequestId: {invocation.request_id} Error: {what}"
+    return json.dumps({"errorType": error_type, "errorMessage": text}).encode(), error_type
+
+
+def _error(error_type: str) -> str:
+    return f"error\tError Type: {error_type}"

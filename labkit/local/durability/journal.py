@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import pickle
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.durability.journal_file import JournalFile
-from labkit.local.durability.reading import Reading, read
+from labkit.local.durability.journal_file import JournalFile, Unreadable
+from labkit.local.durability.reading import Reading
 from labkit.local.durability.records import Record, Writer, packed
 
 ROOM_SECONDS = 5.0
@@ -42,9 +44,27 @@ class Journal:
         Raises:
             Unreadable: The file is damaged, of another format, or *go_on* failed.
         """
-        found = await read(self._file, go_on)
-        if found is not None:
-            self._writer.large, self._snapshot_size = set(found.large), found.snapshot_size
+        gc.disable()  # it would look again and again at a hundred thousand new objects, none of which is garbage
+        try:
+            records = self._file.read()
+            if not records:
+                return None
+            found, size = Reading(), 0
+            for record in records:
+                kind, *rest = pickle.loads(record)  # noqa: S301  see journal_file
+                found.add(kind, *rest)
+                size += len(record)
+                if kind == "snapshot ends":
+                    self._snapshot_size = size
+            self._writer.large = set(found.large)
+            await go_on(found)
+        except Unreadable:
+            raise
+        except Exception as error:  # what cannot be unpickled or restored raises whatever it likes
+            raise Unreadable(f"the local cloud cannot go on from it ({type(error).__name__}: {error})") from error
+        finally:
+            gc.enable()
+        gc.freeze()
         return found
 
     def add(self, *records: Record) -> None:

@@ -64,14 +64,10 @@ class AsyncInvocations:
             AwsError: ``RequestTooLargeException``.
         """
         if len(payload) > LARGEST_EVENT:
-            text = (
-                f"{len(payload)} byte payload is too large for the Event invocation type (limit {LARGEST_EVENT} bytes)"
-            )
-            raise AwsError("RequestTooLargeException", text, 413)
-        unqualified, _ = split(arn)
-        self._emit(
-            "asynchronous invocation", function=unqualified.rpartition(":")[2], source=source, request=request_id
-        )
+            text = f"{len(payload)} byte payload is too large for the Event invocation type"
+            raise AwsError("RequestTooLargeException", f"{text} (limit {LARGEST_EVENT} bytes)", 413)
+        unqualified, name = split(arn)[0], arn.split(":")[6]
+        self._emit("asynchronous invocation", function=name, source=source, request=request_id)
         self._measure(unqualified, "AsyncEventsReceived", 1.0)
         event = Event(arn, payload.decode(), request_id, self._clock.now())
         self._note("event", asdict(event))

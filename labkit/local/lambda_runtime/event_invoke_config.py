@@ -13,7 +13,7 @@ from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.clock import Clock
 from labkit.local.lambda_runtime.function import Function
 from labkit.local.lambda_runtime.functions import Functions
-from labkit.local.lambda_runtime.names import LATEST, invalid, named, unqualified, violation
+from labkit.local.lambda_runtime.names import LATEST, invalid, joined, named, unqualified, violation
 from labkit.local.lambda_runtime.paging import page
 from labkit.local.lambda_runtime.validation import check_range
 
@@ -91,10 +91,8 @@ class EventInvokeConfigs:
         return True
 
     def _existing(self, arn: str, qualifier: str) -> Function:
-        try:
-            self._functions.find(arn).version_of(qualifier)
-        except AwsError:
-            raise AwsError("ResourceNotFoundException", "The function doesn't exist.", 404, Type="User") from None
+        if not self._exists(joined(arn, qualifier)):
+            raise AwsError("ResourceNotFoundException", "The function doesn't exist.", 404, Type="User")
         return self._functions.all[arn]
 
     def _config(self, arn: str, qualifier: str) -> dict[str, Any]:

@@ -76,6 +76,9 @@ TOUCHED_BY = {
 def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     """Connect the parts of the local cloud."""
     sys.setswitchinterval(0.001)  # the event loop must not wait 5 ms for moto's thread
+
+    # --- What everything stands on ------------------------------------------------------------------------------------
+
     clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
     buckets, principals, streams = Buckets(moto), Principals(moto), Streams(moto)
     rest_apis, kinesis = RestApis(moto), KinesisStreams(moto)
@@ -85,7 +88,14 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     logs = Logs(moto, grown=durability.log_grown)
 
-    mails = Mails(settings.state_dir / "mail", settings.smtp)
+    # --- SQS, and the metrics of all ----------------------------------------------------------------------------------
+
+    metrics = Metrics(now=clock.now, note=durability.noting("cloudwatch_metrics"))
+    sqs = Sqs(clock=clock, measure=metrics.add, note=durability.noting("sqs"))
+    metrics.gauges = sqs.gauges
+    cloudwatch = CloudWatch(metrics, serialise=serialise, parse=parse_answer)
+
+    # --- IAM and STS: who calls, and who may --------------------------------------------------------------------------
 
     keys = AccessKeys(
         role=principals.role,
@@ -116,6 +126,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         resource_policies={"s3": bucket_policy, "sqs": queue_policy, "sns": topic_policy},
         now=clock.now,
     )
+    identify = identifier(ready=keys.ready, secret_of=keys.secret_of, caller_of=keys.caller_of, now=clock.now)
     sts = Sts(
         keys=keys,
         role=principals.role,
@@ -124,10 +135,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         policy=principals.managed_policy,
         now=clock.now,
     )
-    metrics = Metrics(now=clock.now, note=durability.noting("cloudwatch_metrics"))
-    sqs = Sqs(clock=clock, measure=metrics.add, note=durability.noting("sqs"))
-    metrics.gauges = sqs.gauges
-    cloudwatch = CloudWatch(metrics, serialise=serialise, parse=parse_answer)
+
+    # --- Lambda and its event source mappings -------------------------------------------------------------------------
 
     async def deliver(target_arn: str, message: str) -> None:
         """Hand a record of Lambda to its destination; the function's role was asked already."""
@@ -202,7 +211,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
         note=durability.noting("event_source_mapping"),
     )
-    identify = identifier(ready=keys.ready, secret_of=keys.secret_of, caller_of=keys.caller_of, now=clock.now)
+
+    # --- API Gateway --------------------------------------------------------------------------------------------------
+
     api_gateway = ApiGateway(
         live=rest_apis.live,
         invoke=functions.invoke,
@@ -235,6 +246,20 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         now=clock.now,
     )
 
+    # --- From a change to a mail: logs, SNS, EventBridge, CloudTrail --------------------------------------------------
+
+    log_filters = LogSubscriptionFilters(
+        group_exists=logs.group_exists,
+        permits=functions.permits,
+        invoke_event=functions.invoke_event,
+        serialise=serialise,
+        now=clock.now,
+        emit=events.emit,
+    )
+    logs.written = log_filters.written
+
+    mails = Mails(settings.state_dir / "mail", settings.smtp)
+
     sns = Sns(
         send_mail=durability.touching("sns", mails.send),
         send_to_queue=durability.touching("sns", sqs.send_to),
@@ -247,16 +272,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         note=durability.noting("sns"),
         emit=events.emit,
     )
-
-    log_filters = LogSubscriptionFilters(
-        group_exists=logs.group_exists,
-        permits=functions.permits,
-        invoke_event=functions.invoke_event,
-        serialise=serialise,
-        now=clock.now,
-        emit=events.emit,
-    )
-    logs.written = log_filters.written
 
     targets = Targets(
         publish=sns.publish_from_service,
@@ -286,6 +301,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
         note=durability.noting("cloudtrail"),
     )
+
+    # --- S3 -----------------------------------------------------------------------------------------------------------
+
     notifications = Notifications(
         region_of=buckets.region,
         version_of=buckets.version,
@@ -331,9 +349,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         look=lambda: picture(moto),
         events=events,
     )
-    log_events = LogEvents(events=logs.events, serialise=serialise)
-    simulator = PolicySimulator(permissions=principals.permissions, exists=principals.exists, serialise=serialise)
-    aws_managed_policies = AwsManagedPolicies(moto)
+
+    # --- The front door: the way of an AWS call -----------------------------------------------------------------------
 
     async def authorise(call: ApiCall) -> None:
         """Ask the bucket's policy about a caller whom nobody knows, and the policies of its own about every other."""
@@ -343,6 +360,10 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         await iam.authorise(call)
         if call.caller.kind != "administrator" and await s3_access.asks_for_what_is_missing(call):
             await iam.demand(call, "s3:ListBucket", f"arn:aws:s3:::{call.params['Bucket']}")
+
+    log_events = LogEvents(events=logs.events, serialise=serialise)
+    simulator = PolicySimulator(permissions=principals.permissions, exists=principals.exists, serialise=serialise)
+    aws_managed_policies = AwsManagedPolicies(moto)
 
     gateway = Gateway(
         owners={
@@ -394,6 +415,13 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
     )
 
+    post_object = PostObject(
+        answer=gateway.handle, ready=keys.ready, secret_of=keys.secret_of, now=clock.now, error=serialise_error
+    )
+    cors = Cors(rules=buckets.cors_rules, answer=post_object.handle, error=serialise_error)
+
+    # --- labkit's own pages -------------------------------------------------------------------------------------------
+
     pages = Pages(
         settings,
         parts={
@@ -413,10 +441,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         messages=mails.mailbox.messages,
         stop=stop,
     )
-    post_object = PostObject(
-        answer=gateway.handle, ready=keys.ready, secret_of=keys.secret_of, now=clock.now, error=serialise_error
-    )
-    cors = Cors(rules=buckets.cors_rules, answer=post_object.handle, error=serialise_error)
     routes = Routes(
         api_call=cors.handle,
         too_large=gateway.too_large,
@@ -441,6 +465,9 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         allowed_hosts=settings.allowed_hosts,
         public=settings.public,
     )
+
+    # --- What is kept, started and closed -----------------------------------------------------------------------------
+
     features: dict[str, Feature] = {
         "iam": keys,
         "sqs": sqs,

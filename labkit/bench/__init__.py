@@ -54,16 +54,16 @@ def measure(
 
 
 ROWS = [
-    ("process start → healthy, s", "start_s", "{:.2f}", False),
-    ("deploy the whole pipeline, s", "deploy_s", "{:.2f}", False),
-    ("one visit, POST → lake, median ms", "latency_median_ms", "{:.1f}", False),
-    ("one visit, POST → lake, p95 ms", "latency_p95_ms", "{:.1f}", False),
-    ("throughput, visits/s", "visits_per_s", "{:.1f}", True),
-    ("lost", "lost", "{:d}", False),
-    ("duplicated", "duplicated", "{:d}", False),
-    ("memory with children, MiB", "memory_mib", "{:.0f}", False),
-    ("idle, % of a processor", "idle_cpu_percent", "{:.1f}", False),
-    ("cost of a visit, 10 × as many : throughput run", "growth", "{:.2f}×", False),
+    ("process start → healthy, s", "start_s", "{:.2f}"),
+    ("deploy the whole pipeline, s", "deploy_s", "{:.2f}"),
+    ("one visit, POST → lake, median ms", "latency_median_ms", "{:.1f}"),
+    ("one visit, POST → lake, p95 ms", "latency_p95_ms", "{:.1f}"),
+    ("throughput, visits/s", "visits_per_s", "{:.1f}"),
+    ("lost", "lost", "{:d}"),
+    ("duplicated", "duplicated", "{:d}"),
+    ("memory with children, MiB", "memory_mib", "{:.0f}"),
+    ("idle, % of a processor", "idle_cpu_percent", "{:.1f}"),
+    ("cost of a visit, 10 × as many : throughput run", "growth", "{:.2f}×"),
 ]
 
 
@@ -71,7 +71,7 @@ def print_figures(variant: str, figures: dict[str, Figures]) -> None:
     """Print one table: a column per cloud, and the ratio labkit : peer."""
     names = list(figures)
     table = Table("figure", *names, *(["ratio"] if len(names) > 1 else []), title=f"functions: {variant}")
-    for title, attribute, form, _ in ROWS:
+    for title, attribute, form in ROWS:
         values = [getattr(figures[name], attribute) for name in names]
         ratio = [f"{values[0] / values[1]:.2f}×"] if len(values) > 1 and values[1] else [""] * (len(values) > 1)
         table.add_row(title, *(form.format(value) for value in values), *ratio)

@@ -102,13 +102,14 @@ def test_xml_that_is_no_setting_gets_an_error_of_s3(cloud, hostile_bucket, what,
 
 @pytest.fixture(scope="module")
 def hostile_bucket(cloud):
-    """A bucket for settings that are none."""
+    """A bucket with one object, for settings that are none."""
     s3 = boto3.client(
         "s3", endpoint_url=cloud["endpoint"], region_name="us-east-1", aws_access_key_id=cloud["access_key"],
         aws_secret_access_key=cloud["secret_key"],
     )  # fmt: skip
     name = f"hostile-{time.time_ns()}"
     s3.create_bucket(Bucket=name)
+    s3.put_object(Bucket=name, Key="k", Body=b"")
     s3.close()
     return name
 
@@ -177,9 +178,12 @@ def test_a_key_that_is_no_value_of_dynamodb_is_refused(cloud, client, unique, ke
         ("kinesis", "get_records", {"ShardIterator": "old"}, "InvalidArgumentException"),
         ("kinesis", "list_stream_consumers", {"StreamARN": "arn:aws:kinesis:us-east-1:123456789012:stream/none"},
          "ResourceNotFoundException"),
+        ("dynamodb", "describe_export", {"ExportArn": "arn:aws:dynamodb:us-east-1:123456789012:table/t/export/0123"},
+         "ExportNotFoundException"),
         ("iam", "list_roles", {"Marker": "x"}, "ValidationError"),
         ("logs", "get_query_results", {"queryId": "x"}, "ResourceNotFoundException"),
         ("s3", "copy_object", {"Key": "k", "CopySource": "key-without-a-bucket"}, "InvalidArgument"),
+        ("s3", "list_objects_v2", {"FetchOwner": True, "ContinuationToken": "x"}, "InvalidArgument"),
         ("s3", "delete_object_tagging", {"Key": "none"}, "NoSuchKey"),
         ("s3", "put_bucket_acl", {"GrantRead": "everybody"}, "InvalidArgument"),
     ],

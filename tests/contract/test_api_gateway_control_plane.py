@@ -198,6 +198,8 @@ def test_what_api_gateway_refuses_in_its_own_words(api: Api):
 
     gateway.put_method(**root, authorizationType="NONE")
     only = "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
+    no_arn = (BAD, "Invalid ARN specified in the request")
+    assert [error_of(put_integration(type=kind))[:2] for kind in ("AWS_PROXY", "AWS")] == [no_arn] * 2
     assert error_of(put_integration(uri=function))[:2] == (BAD, "AWS ARN for integration must contain path or action")
     assert error_of(put_integration(uri=f"{lambdas}/random/value/{function}/invocations"))[:2] == (BAD, only)
     assert error_of(put_integration(type="HTTPS_PROXY", uri="http://x"))[:2] == (
@@ -205,11 +207,17 @@ def test_what_api_gateway_refuses_in_its_own_words(api: Api):
         "1 validation error detected: Value 'HTTPS_PROXY' at 'putIntegrationInput.type' failed to satisfy constraint: "
         "Member must satisfy enum value set: [HTTP, MOCK, AWS_PROXY, HTTP_PROXY, AWS]",
     )
-    assert error_of(lambda: gateway.put_integration_response(**root, statusCode="wrong"))[:2] == (
-        INVALID,
-        "1 validation error detected: Value 'wrong' at 'statusCode' failed to satisfy constraint: Member must satisfy "
-        r"regular expression pattern: [1-5]\d\d",
-    )
+    wrong = {"statusCode": "wrong"}
+    for put in (
+        lambda: gateway.put_integration_response(**root, **wrong),
+        lambda: gateway.put_method_response(**root, **wrong),
+        lambda: gateway.put_gateway_response(restApiId=api.id, responseType="DEFAULT_4XX", **wrong),
+    ):
+        assert error_of(put)[:2] == (
+            INVALID,
+            "1 validation error detected: Value 'wrong' at 'statusCode' failed to satisfy constraint: Member must "
+            r"satisfy regular expression pattern: [1-5]\d\d",
+        )
     patch = [{"op": "replace", "path": "/tags/tag1", "value": "value1"}]
     code, message, _ = error_of(lambda: gateway.update_stage(restApiId=api.id, stageName="prod", patchOperations=patch))
     assert (code, message[:61]) == (BAD, "Invalid method setting path: /tags/tag1. Must be one of: [/de")
@@ -294,3 +302,33 @@ def test_a_response_that_is_not_there_is_not_found(api: Api, operation: str, kin
         "Invalid Response status code specified",
         404,
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "part"),
+    [
+        ({"quota": {"limit": 5, "period": "YEAR"}}, INVALID, "enum value set: [DAY, WEEK, MONTH]"),
+        ({"quota": {"period": "DAY"}}, BAD, "/quota/limit"),
+        ({"quota": {"limit": -1, "period": "DAY"}}, BAD, "/quota/limit"),
+        ({"throttle": {"rateLimit": -1.0}}, BAD, "/throttle/rateLimit"),
+    ],
+)
+def test_limits_that_no_usage_plan_can_have(api: Api, given: dict[str, Any], code: str, part: str):
+    """They would fail when a request comes, and not where they were written."""
+    refused, message, _ = error_of(lambda: api.gateway.create_usage_plan(name="p", **given))
+
+    assert (refused, part in message) == (code, True)
+
+
+def test_what_the_local_cloud_cannot_do_it_does_not_promise(api: Api):
+    """An API that only looks cloned, or linked to a network, would mislead."""
+    address = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    api.gateway.put_method(**address, authorizationType="NONE")
+    linked = {"type": "HTTP_PROXY", "integrationHttpMethod": "GET", "uri": "http://x", "connectionType": "VPC_LINK"}
+
+    refused = [
+        error_of(lambda: api.gateway.create_rest_api(name="x", cloneFrom=api.id)),
+        error_of(lambda: api.gateway.put_integration(**address, **linked, connectionId="x")),
+    ]
+
+    assert [(code, status) for code, _, status in refused] == [("NotImplemented", 501)] * 2

@@ -32,6 +32,8 @@ def new_rest_api(params: Params) -> None:
     """Refuse what no API can have."""
     if params.get("policy"):
         read_policy(params["policy"])
+    if params.get("cloneFrom"):
+        raise AwsError("NotImplemented", "The local cloud does not clone APIs; import an OpenAPI document.", 501)
     if params.get("description") == "":
         raise bad_request("Description cannot be an empty string")
     types = (params.get("endpointConfiguration") or {}).get("types")
@@ -96,7 +98,7 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "GetModel": (models.known_model,),
     "GetRequestValidator": (models.known_validator,),
     "GetResource": (methods.known_resource,),
-    "PutGatewayResponse": (stages.gateway_response_type,),
+    "PutGatewayResponse": (stages.gateway_response,),
     "PutIntegration": (methods.integration,),
     "PutIntegrationResponse": (methods.integration_response,),
     "PutMethod": (methods.new_method,),
@@ -121,6 +123,7 @@ OF_KEYS_AND_PLANS: Mapping[str, tuple[Check, ...]] = {
 ALONE: Mapping[str, Callable[[Params], None]] = {
     "CreateApiKey": plans.api_key,
     "CreateRestApi": new_rest_api,
+    "CreateUsagePlan": plans.new_plan,
     "GetExport": no_export,
     "UpdateRestApi": rest_api_patch,
 }

@@ -5,6 +5,7 @@ https://docs.aws.amazon.com/apigateway/latest/api/CommonErrors.html
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,16 @@ def conflict(message: str) -> AwsError:
 def not_found(message: str) -> AwsError:
     """The call names what does not exist."""
     return AwsError("NotFoundException", message, 404)
+
+
+def check_status_code(status_code: str) -> None:
+    """Refuse what is no HTTP status."""
+    if not re.fullmatch(r"[1-5]\d\d", status_code):
+        raise AwsError(
+            "ValidationException",
+            f"1 validation error detected: Value '{status_code}' at 'statusCode' failed to satisfy constraint: "
+            r"Member must satisfy regular expression pattern: [1-5]\d\d",
+        )
 
 
 def known(parameter: str, kept: str, message: str) -> Callable[[dict[str, Any], dict[str, Any]], None]:

@@ -82,5 +82,6 @@ def _read(body: bytes | str, base_path: str) -> tuple[dict[str, Any], list[str]]
     for method in definition["methods"]:
         supported_authorization(method.get("authorizationType", "NONE"))
         integration = method.get("integration") or {}
-        supported_integration(integration.get("type", ""), integration.get("uri") or "")
+        kind, uri = integration.get("type", ""), integration.get("uri") or ""
+        supported_integration(kind, uri, integration.get("connectionType"))
     return definition, document.warnings

@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.api_gateway.errors import bad_request, conflict, not_found
+from labkit.local.api_gateway.errors import bad_request, check_status_code, conflict, not_found
 from labkit.local.api_gateway.lambda_integration import FUNCTION_URI
 from labkit.local.api_gateway.patch_checks import check_timeout
 
@@ -155,7 +155,7 @@ def method_patch(params: Params, setup: Setup) -> None:
             _known_models([value], setup)
 
 
-def supported_integration(kind: str, uri: str) -> None:
+def supported_integration(kind: str, uri: str, connection_type: str | None) -> None:
     """Name the integrations that the local cloud does not have, rather than let every request fail."""
     service = re.match(r"arn:[\w-]+:apigateway:[\w-]+:(?P<name>[\w.-]+):", uri)
     if kind == "HTTP" or (kind == "AWS" and service is not None and service["name"] not in ("lambda", "sqs")):
@@ -165,6 +165,8 @@ def supported_integration(kind: str, uri: str) -> None:
             "HTTP_PROXY, MOCK, and AWS with Lambda and SQS.",
             501,
         )
+    if connection_type == "VPC_LINK":
+        raise AwsError("NotImplemented", "The local cloud has no VPC links: there is no network to link.", 501)
 
 
 def integration(params: Params, setup: Setup) -> None:
@@ -177,7 +179,9 @@ def integration(params: Params, setup: Setup) -> None:
             f"1 validation error detected: Value '{kind}' at 'putIntegrationInput.type' failed to satisfy constraint: "
             f"Member must satisfy enum value set: [{', '.join(INTEGRATION_TYPES)}]",
         )
-    supported_integration(kind, uri)
+    supported_integration(kind, uri, params.get("connectionType"))
+    if kind in ("AWS", "AWS_PROXY") and not params.get("uri"):
+        raise bad_request("Invalid ARN specified in the request")
     if kind == "AWS_PROXY" and ARN_WITH_PATH.match(uri) and not (FUNCTION_URI.fullmatch(uri) or "$" in uri):
         raise bad_request(
             "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
@@ -206,19 +210,15 @@ def known_integration_response(params: Params, setup: Setup) -> None:
 
 
 def new_method_response(params: Params, setup: Setup) -> None:
-    """Refuse a second response of one status."""
+    """Refuse a second response of one status, and what is no status."""
+    check_status_code(params["statusCode"])
     if params["statusCode"] in (method(params, setup).get("methodResponses") or {}):
         raise conflict("Response already exists for this resource")
 
 
 def integration_response(params: Params, setup: Setup) -> None:
     """Refuse an integration response that its method response does not announce: status, and each header."""
-    if not re.fullmatch(r"[1-5]\d\d", params["statusCode"]):
-        raise AwsError(
-            "ValidationException",
-            f"1 validation error detected: Value '{params['statusCode']}' at 'statusCode' failed to satisfy "
-            r"constraint: Member must satisfy regular expression pattern: [1-5]\d\d",
-        )
+    check_status_code(params["statusCode"])
     found = method(params, setup)
     declared = (found.get("methodResponses") or {}).get(params["statusCode"])
     if declared is None or not found.get("methodIntegration"):

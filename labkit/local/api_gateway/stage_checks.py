@@ -11,7 +11,7 @@ import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.api_gateway.errors import bad_request, known
+from labkit.local.api_gateway.errors import bad_request, check_status_code, known
 from labkit.local.api_gateway.gateway_error import TYPES
 from labkit.local.api_gateway.method_checks import METHODS
 from labkit.local.api_gateway.patch_checks import complete, unsupported
@@ -107,6 +107,13 @@ def asks_for_logs(params: Params) -> bool:
         or (operation["path"].endswith("/logging/loglevel") and operation.get("value") != "OFF")
         for operation in params.get("patchOperations") or []
     )
+
+
+def gateway_response(params: Params, setup: Setup) -> None:
+    """Refuse a response of a type that does not exist, or with what is no status."""
+    gateway_response_type(params, setup)
+    if params.get("statusCode") is not None:
+        check_status_code(params["statusCode"])
 
 
 def gateway_response_type(params: Params, setup: Setup) -> None:

@@ -105,7 +105,8 @@ class UsagePlans:
     def _count(self, plan: dict[str, Any], key_id: str) -> None:
         today = datetime.fromtimestamp(self._now(), UTC).date()
         days = self._used.setdefault((plan["id"], key_id), {})
-        if quota := plan.get("quota"):
+        quota = plan.get("quota") or {}
+        if "limit" in quota:  # a patch may have set another part of it first
             start = _period_start(today, quota.get("period", "DAY")).isoformat()
             used = sum(count for day, count in days.items() if day >= start)
             # The offset is taken off the first period's limit only.

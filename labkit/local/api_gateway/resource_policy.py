@@ -6,13 +6,13 @@ https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-authoriz
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID
 from labkit.local.api_gateway.errors import bad_request
 from labkit.local.api_gateway.gateway_error import GatewayError, access_denied, internal_server_error
 from labkit.local.api_gateway.method_request import MethodRequest
+from labkit.local.clock import iso
 from labkit.local.policy import Decision, allows_principal
 
 ACTION = "execute-api:Invoke"
@@ -68,7 +68,7 @@ def context_of(request: MethodRequest) -> dict[str, str]:
     return {
         "aws:SourceIp": request.http.source_ip,
         "aws:SecureTransport": "true",  # as on AWS, where execute-api speaks HTTPS only
-        "aws:CurrentTime": datetime.fromtimestamp(request.received, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "aws:CurrentTime": iso(request.received),
         "aws:EpochTime": str(int(request.received)),
         **{name: value for name, value in headers.items() if value},
     }

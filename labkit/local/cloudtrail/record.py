@@ -8,11 +8,12 @@ from __future__ import annotations
 import base64
 import json
 import uuid
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from typing import Any
 from urllib.parse import parse_qsl
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, is_read
+from labkit.local.clock import iso
 from labkit.local.iam_actions import resources_of
 
 # Data events are off by default, and these calls are data events (or, for logs, recorded nowhere).
@@ -90,7 +91,7 @@ def record_of(call: ApiCall, response: dict[str, Any] | None, error: AwsError | 
     record: dict[str, Any] = {
         "eventVersion": "1.11",
         "userIdentity": _identity(call),
-        "eventTime": f"{datetime.fromtimestamp(now, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "eventTime": iso(now),
         "eventSource": f"{SOURCES.get(call.service, call.service)}.amazonaws.com",
         "eventName": name,
         "awsRegion": call.region,
@@ -124,7 +125,7 @@ def _identity(call: ApiCall) -> dict[str, Any]:
         "accountId": ACCOUNT_ID,
         "accessKeyId": caller.access_key_id,
     }
-    began = caller.session_began and f"{datetime.fromtimestamp(caller.session_began, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    began = caller.session_began and iso(caller.session_began)
     attributes = {"creationDate": began, "mfaAuthenticated": "false"}
     if caller.kind != "assumed-role":
         user = {"type": "IAMUser", **identity, "userName": caller.arn.rpartition("/")[2]}

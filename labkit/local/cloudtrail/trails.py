@@ -6,10 +6,10 @@ https://docs.aws.amazon.com/awscloudtrail/latest/APIReference/API_CreateTrail.ht
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.clock import iso
 from labkit.local.cloudtrail.event_selectors import (
     checked_selectors,
     default_selectors,
@@ -242,7 +242,7 @@ def _arn(name: str, region: str) -> str:
 
 
 def _second(at: float | None) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}" if at else ""
+    return iso(at) if at else ""
 
 
 def _shown(trail: dict[str, Any]) -> dict[str, Any]:

@@ -6,17 +6,13 @@ https://docs.aws.amazon.com/lambda/latest/dg/with-ddb.html
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
 
+from labkit.local.clock import iso
 from labkit.local.event_source_mapping.stream_batch import Record, StreamKind
 
 
 def _item_key(record: Record) -> str:
     return json.dumps(record["dynamodb"]["Keys"], sort_keys=True)
-
-
-def _moment(epoch: float) -> str:
-    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 KIND = StreamKind(
@@ -30,5 +26,5 @@ KIND = StreamKind(
     arrival=lambda record: float(record["dynamodb"]["ApproximateCreationDateTime"]),
     order_key=_item_key,
     filtered=lambda record: record,
-    moment=_moment,
+    moment=iso,
 )

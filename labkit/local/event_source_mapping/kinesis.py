@@ -9,7 +9,8 @@ import base64
 import json
 from typing import Any
 
-from labkit.local.event_source_mapping.stream_batch import Record, StreamKind, milliseconds
+from labkit.local.clock import iso_milliseconds
+from labkit.local.event_source_mapping.stream_batch import Record, StreamKind
 
 
 def _filtered(record: Record) -> Record:
@@ -33,6 +34,6 @@ KIND = StreamKind(
     arrival=lambda record: float(record["kinesis"]["approximateArrivalTimestamp"]),
     order_key=lambda record: str(record["kinesis"]["partitionKey"]),
     filtered=_filtered,
-    moment=milliseconds,
+    moment=iso_milliseconds,
     names_role=True,
 )

@@ -16,6 +16,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.clock import iso_milliseconds
 from labkit.local.event_source_mapping.batch_response import failed_identifiers
 from labkit.local.event_source_mapping.surroundings import Surroundings
 
@@ -155,7 +156,7 @@ class StreamBatches:
                 "functionError": result.function_error if result else None,
             },
             "version": "1.0",
-            "timestamp": milliseconds(self._around.clock.now()),
+            "timestamp": iso_milliseconds(self._around.clock.now()),
             self._kind.info: self._batch_info(shard, batch),
         }
         try:
@@ -191,8 +192,3 @@ class StreamBatches:
 def _halves(batch: list[Record], retries: int) -> list[tuple[list[Record], int]]:
     middle = len(batch) // 2
     return [(batch[:middle], retries), (batch[middle:], retries)]
-
-
-def milliseconds(epoch: float) -> str:
-    """Return a time as ``2026-01-15T10:30:00.000Z``."""
-    return f"{datetime.fromtimestamp(epoch, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"

@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any, NoReturn
 
 from labkit.local.api_call import ACCOUNT_ID, AwsError
+from labkit.local.clock import iso
 
 LARGEST = 1_048_576
 DEEPEST = 200
@@ -65,7 +66,7 @@ def new_event(
         "detail-type": detail_type,
         "source": source,
         "account": ACCOUNT_ID,
-        "time": f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "time": iso(at),
         "region": region,
         "resources": resources,
         "detail": detail or {},

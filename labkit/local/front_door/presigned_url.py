@@ -12,6 +12,7 @@ import hmac
 from urllib.parse import parse_qsl, unquote
 
 from labkit.local.api_call import AwsError, Headers, HttpRequest, Signed
+from labkit.local.clock import iso
 from labkit.local.front_door import signature_errors as errors
 from labkit.local.front_door.signature import (
     ALGORITHM,
@@ -88,7 +89,7 @@ def _verify_v4(request: HttpRequest, query: dict[str, str], secret_of: SecretOf,
     if now > signed_at + lasts:
         raise _expired(signed_at + lasts, now, **{"X-Amz-Expires": query["X-Amz-Expires"]})
     if now < signed_at - errors.S3_SKEW:
-        raise AwsError("AccessDenied", "Request is not yet valid", 403, ServerTime=errors.iso(now))
+        raise AwsError("AccessDenied", "Request is not yet valid", 403, ServerTime=iso(now))
     _check_all_signed(request, query["X-Amz-SignedHeaders"])
     rest = "&".join(part for part in request.query.split("&") if not part.startswith("X-Amz-Signature="))
     payload = query.get("X-Amz-Content-Sha256", "UNSIGNED-PAYLOAD")
@@ -167,7 +168,7 @@ def _take_out(request: HttpRequest, names: tuple[str, ...]) -> None:
 
 
 def _expired(expires: float, now: float, **more: str) -> AwsError:
-    times = {"Expires": errors.iso(expires), "ServerTime": errors.iso(now)}
+    times = {"Expires": iso(expires), "ServerTime": iso(now)}
     return AwsError("AccessDenied", "Request has expired", 403, **more, **times)
 
 

@@ -7,13 +7,13 @@ https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Err
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from labkit.local.api_call import AwsError
+from labkit.local.clock import EPOCH, iso
 
 QUERY_SERVICES = frozenset({"sts", "iam", "sns", "sqs", "monitoring", "cloudwatch", "cloudformation", "ec2"})
 REST_SERVICES = frozenset({"lambda", "apigateway", "execute-api"})
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)  # fromtimestamp() of Windows knows nothing before
 S3_SKEW, OTHER_SKEW = 15 * 60, 5 * 60
 
 
@@ -103,11 +103,6 @@ def check_skew(service: str, timestamp: str, signed_at: float, now: float) -> No
     text = f"Signature {words.format(timestamp)} {_basic(limit)} ({_basic(now)} {sign} {minutes} min.)"
     code = "SignatureDoesNotMatch" if service in QUERY_SERVICES else "InvalidSignatureException"
     raise _error(service, code, text)
-
-
-def iso(seconds: float) -> str:
-    """Return a time as S3 writes it in errors."""
-    return f"{EPOCH + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _basic(seconds: float) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, Caller
-from labkit.local.front_door.signature_errors import iso
+from labkit.local.clock import iso
 from labkit.local.policy_conditions import Context
 
 # Headers of S3 that are condition keys under their own names.

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import AwsError
-from labkit.local.clock import Clock
+from labkit.local.clock import Clock, iso_milliseconds
 from labkit.local.lambda_runtime.event_invoke_config import OLDEST_EVENT, check_role
 from labkit.local.lambda_runtime.functions import Functions
 from labkit.local.lambda_runtime.names import LATEST, split
@@ -161,7 +161,7 @@ class AsyncInvocations:
     def _record(self, event: Event, condition: str, result: Any) -> dict[str, Any]:
         record: dict[str, Any] = {
             "version": "1.0",
-            "timestamp": f"{datetime.fromtimestamp(self._clock.now(), UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z",
+            "timestamp": iso_milliseconds(self._clock.now()),
             "requestContext": {
                 "requestId": event.request_id,
                 "functionArn": _qualified(event.function_arn),

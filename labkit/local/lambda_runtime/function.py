@@ -12,10 +12,10 @@ import uuid
 from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.clock import iso_milliseconds
 from labkit.local.lambda_runtime.names import LATEST, joined, not_found
 from labkit.local.lambda_runtime.packages import code_sha256
 from labkit.local.lambda_runtime.runtimes import runtime_arn
@@ -186,7 +186,7 @@ def listed(function: Function, qualifier: str = "") -> dict[str, Any]:
         "Description": function.description,
         "Timeout": function.timeout,
         "MemorySize": function.memory_size,
-        "LastModified": f"{datetime.fromtimestamp(function.modified_at, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000",
+        "LastModified": iso_milliseconds(function.modified_at, "+0000"),
         "CodeSha256": code_sha256(function.package),
         "Version": function.version,
         "TracingConfig": {"Mode": "PassThrough"},

@@ -9,12 +9,11 @@ import asyncio
 import re
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
-from labkit.local.clock import Clock
+from labkit.local.clock import Clock, iso_milliseconds
 from labkit.local.lambda_runtime.names import invalid, violation
 from labkit.local.lambda_runtime.packages import LARGEST_UNZIPPED, code_sha256, package_of, unpack, unzipped_size
 from labkit.local.lambda_runtime.paging import page
@@ -64,12 +63,11 @@ class Layers:
         await asyncio.to_thread(unpack, content, self._folder)
         versions = self._layers.setdefault(arn, {})
         number = len(versions) + 1  # deleted ones are there too: no number comes twice
-        now = datetime.fromtimestamp(self._clock.now(), UTC)
         version = versions[str(number)] = {
             "LayerVersionArn": f"{arn}:{number}",
             "Version": number,
             "Description": params.get("Description") or "",
-            "CreatedDate": f"{now:%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "+0000",
+            "CreatedDate": iso_milliseconds(self._clock.now(), "+0000"),
             "CompatibleRuntimes": params.get("CompatibleRuntimes") or [],
             "CompatibleArchitectures": params.get("CompatibleArchitectures") or [],
             **({"LicenseInfo": params["LicenseInfo"]} if params.get("LicenseInfo") else {}),

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import base64
 import uuid
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import urlencode
+
+from labkit.local.clock import iso_milliseconds
 
 Message = dict[str, Any]  # id, text, subject, attributes, published_at, group_id, deduplication_id, sequence_number
 
@@ -23,7 +24,7 @@ def notification(message: Message, subscription: dict[str, Any], base_url: str) 
     if message["subject"] is not None:
         envelope["Subject"] = message["subject"]
     envelope["Message"] = message["text"]
-    envelope["Timestamp"] = timestamp(message["published_at"])
+    envelope["Timestamp"] = iso_milliseconds(message["published_at"])
     envelope["UnsubscribeURL"] = unsubscribe_url(subscription, base_url)
     if message["attributes"]:
         envelope["MessageAttributes"] = {name: _shown(value) for name, value in message["attributes"].items()}
@@ -42,7 +43,7 @@ def confirmation(subscription: dict[str, Any], base_url: str) -> dict[str, str]:
         "TopicArn": subscription["topic"],
         "Message": text + "SubscribeURL included in this message.",
         "SubscribeURL": subscribe_url(subscription, base_url),
-        "Timestamp": timestamp(subscription["since"]),
+        "Timestamp": iso_milliseconds(subscription["since"]),
     }
 
 
@@ -74,11 +75,6 @@ def unsubscribe_url(subscription: dict[str, Any], base_url: str) -> str:
     names = {"SubscriptionArn": "arn", "Endpoint": "endpoint", "Token": "unsubscribe_token"}
     query = urlencode({name: subscription[key] for name, key in names.items()})
     return f"{base_url}/_labkit/sns/unsubscribe?{query}"
-
-
-def timestamp(time: float) -> str:
-    """Return a time as SNS writes it."""
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"
 
 
 def _shown(attribute: dict[str, Any]) -> dict[str, str]:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import hashlib
 import uuid
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote_plus
 
 from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.clock import iso, iso_milliseconds
 
 OWNER = "A" + hashlib.sha256(ACCOUNT_ID.encode()).hexdigest()[:13].upper()  # the form of S3's ids of a customer
 HOST_ID = "bGFia2l0IHNlbmRzIHRoaXMgZnJvbSB5b3VyIG93biBjb21wdXRlcg=="
@@ -66,7 +66,7 @@ def event_record(change: Change, configuration_id: str) -> dict[str, Any]:
                 "eventVersion": "2.1" if change.sequencer else "2.3",
                 "eventSource": "aws:s3",
                 "awsRegion": change.region,
-                "eventTime": milliseconds(change.time),
+                "eventTime": iso_milliseconds(change.time),
                 "eventName": change.event,
                 "userIdentity": {"principalId": change.principal},
                 "requestParameters": {"sourceIPAddress": change.source_ip},
@@ -107,7 +107,7 @@ def eventbridge_event(change: Change) -> dict[str, Any]:
         "detail-type": DETAIL_TYPES.get(family) or DETAIL_TYPES[change.event],
         "source": "aws.s3",
         "account": ACCOUNT_ID,
-        "time": f"{datetime.fromtimestamp(change.time, UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "time": iso(change.time),
         "region": change.region,
         "resources": [change.bucket_arn],
         "detail": detail,
@@ -119,7 +119,7 @@ def s3_test_event(bucket: str, request_id: str, now: float) -> dict[str, str]:
     return {
         "Service": "Amazon S3",
         "Event": "s3:TestEvent",
-        "Time": milliseconds(now),
+        "Time": iso_milliseconds(now),
         "Bucket": bucket,
         "RequestId": request_id,
         "HostId": HOST_ID,
@@ -137,8 +137,3 @@ def _told(change: Change, *, etag: str, version: str) -> dict[str, Any]:
     if change.sequencer:
         told["sequencer"] = change.sequencer
     return told
-
-
-def milliseconds(time: float) -> str:
-    """Return a time as S3's records have it."""
-    return f"{datetime.fromtimestamp(time, UTC):%Y-%m-%dT%H:%M:%S.%f}"[:-3] + "Z"

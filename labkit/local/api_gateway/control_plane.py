@@ -12,7 +12,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, Forward, HttpResponse
@@ -21,6 +21,7 @@ from labkit.local.api_gateway.answers import CREATED, FORMS, gateway_response
 from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.gateway_error import TYPES
 from labkit.local.api_gateway.import_rest_api import Imports
+from labkit.local.api_gateway.metering import Metering
 from labkit.local.api_gateway.stage_checks import SETTINGS_OF_METHOD, asks_for_logs
 from labkit.local.api_gateway.tags import Tags
 
@@ -60,10 +61,8 @@ class ControlPlane:
         self._reads = reads
         self._changes = changes
         self._deployed = deployed
-        self._usage = usage
         self._serialise = serialise
         self._may_write_logs = may_write_logs
-        self._now = now
         self._test_invoke_method = test_invoke_method
         self._one_at_a_time = asyncio.Lock()
         imports = Imports(create=changes.import_api, change=changes.put_api)
@@ -73,7 +72,6 @@ class ControlPlane:
             "FlushStageAuthorizersCache": _nothing,  # who asks authorizers hears of every call, of this one too
             "GetGatewayResponse": self._get_gateway_response,
             "GetGatewayResponses": self._get_gateway_responses,
-            "GetUsage": self._get_usage,
             "ImportRestApi": imports.import_rest_api,
             "PutRestApi": imports.put_rest_api,
             "UpdateIntegration": lambda call: changes.patch_integration(call.params, call.region),
@@ -81,7 +79,7 @@ class ControlPlane:
             "UpdateRestApi": lambda call: changes.patch_rest_api(
                 call.params["restApiId"], call.region, call.params.get("patchOperations") or []
             ),
-            "UpdateUsagePlan": self._update_usage_plan,
+            **Metering(reads, changes, usage=usage, now=now).operations,
             **Tags(changes).operations,
         }
         self._afterwards: Mapping[str, Afterwards] = {
@@ -233,41 +231,6 @@ class ControlPlane:
         setup = await self._reads.setup(call.params["restApiId"], call.region)
         return gateway_response(call.params["responseType"], setup["gatewayResponses"])
 
-    async def _update_usage_plan(self, call: ApiCall) -> dict[str, Any]:
-        plan_id, operations = call.params["usagePlanId"], call.params.get("patchOperations") or []
-        for operation in operations:
-            if operation["path"] == "/apiStages" and operation["op"] == "add":
-                await self._check_stage(operation.get("value", ""), plan_id)
-        plan: dict[str, Any] = await self._changes.patch_usage_plan(call.region, plan_id, operations)
-        return plan
-
-    async def _check_stage(self, value: str, plan_id: str) -> None:
-        api_id, _, stage = value.partition(":")
-        live = await self._reads.live(api_id)
-        if stage and (live is None or stage not in live["stages"]):
-            raise not_found(f"Invalid API Stage {{api: {api_id}, stage: {stage}}} specified for usageplan {plan_id}")
-
-    async def _get_usage(self, call: ApiCall) -> dict[str, Any]:
-        """What the keys of a plan used on each day, and what remained."""
-        metering = await self._reads.metering(call.region)
-        plan = metering["usagePlans"][call.params["usagePlanId"]]
-        start, end = (_day(call.params[name], name) for name in ("startDate", "endDate"))
-        keys = [key["id"] for key in plan["keys"] if call.params.get("keyId") in (None, key["id"])]
-        last = min(end, datetime.fromtimestamp(self._now(), UTC).date())
-        return {
-            "usagePlanId": plan["id"],
-            "startDate": call.params["startDate"],
-            "endDate": call.params["endDate"],
-            "items": {key_id: self._usage(plan, key_id, start, last) for key_id in keys},
-        }
-
 
 async def _nothing(_: ApiCall) -> dict[str, Any]:
     return {}
-
-
-def _day(text: str, name: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise bad_request(f"Invalid {name} {text!r}: a day is written like 2026-01-31") from None

@@ -60,7 +60,7 @@ def checks_of(number: str) -> dict[str, Callable[..., Verdict]]:
 
 def _judge(judge: Callable[..., Verdict], answers: tuple[Any, ...]) -> Verdict:
     if any(_is_open(answer) for answer in answers):
-        return not_attempted("replace each ... by your answer, run that cell, then run this one again")
+        return not_attempted("replace each ... by your answer, run that cell, then this one again")
     try:
         return judge(*answers)
     except Exception as error:  # a border: a lesson goes on whatever an answer does

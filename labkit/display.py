@@ -33,7 +33,7 @@ def projector() -> Iterator[None]:
 
 
 def draw_timeline(hops: pd.DataFrame) -> Any:
-    """Draw the rows of :func:`labkit.follow` as bars on a time axis, and return the figure.
+    """Draw the rows of :func:`labkit.follow` as bars on a time axis; save and return the figure.
 
     Args:
         hops: What ``follow`` returned.
@@ -62,10 +62,11 @@ def draw_timeline(hops: pd.DataFrame) -> Any:
         )
         axes.invert_yaxis()
         axes.set_xlim(0, hops["end"].max() * 1.12)
-        axes.set_xlabel(f"milliseconds since the first function began; measured on: {settings()['cloud']}")
+        axes.set_xlabel("milliseconds since the first function began")
         axes.set_title(
             f"One visit reached the lake {hops['end'].max():.0f} ms after the first function began", loc="left"
         )
+        save_figure(figure, "01_timeline")
         plt.close(figure)
         return figure
 

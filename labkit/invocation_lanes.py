@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from labkit.cloud import time_scale
-from labkit.display import STYLE, save_figure
+from labkit.display import projector, save_figure
 
 ATTEMPT, RELEASED, ENDED = "#0b57a4", "#1b7a3d", "#b3261e"
 # Waits that AWS fixes, and that the local cloud therefore shortens; the others are the learner's own settings.
@@ -25,7 +25,7 @@ def draw_invocations(lanes: Mapping[str, Mapping[str, Any]]) -> Any:
 
     scale = time_scale()
     longest = max(lane["ended"] - lane["began"] for lane in lanes.values())
-    with plt.style.context(STYLE):
+    with projector():
         figure, axes = plt.subplots(figsize=(16, 8))
         axes.grid(axis="y", visible=False)
         for place, lane in enumerate(lanes.values()):

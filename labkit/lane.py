@@ -6,13 +6,13 @@ from typing import Any
 
 import pandas as pd
 
-from labkit.display import measured_on, projector
+from labkit.display import projector, save_figure
 
 WAITING, BLOCKED, FAILED, LAKE, FAILURES, EDGE = "#dfe6ee", "#f7e3e0", "#9c1b13", "#0b57a4", "#c2560c", "#9aa8b7"
 
 
 def draw_lane(records: pd.DataFrame, *, changed: float) -> Any:
-    """Draw how long each record of a shard waited, the head of the lane on top, and return the figure.
+    """Draw how long each record of a shard waited, the head of the lane on top; save and return the figure.
 
     Args:
         records: One row per record in the order of the stream, times in seconds: ``record`` (its label), ``written``,
@@ -49,7 +49,7 @@ def draw_lane(records: pd.DataFrame, *, changed: float) -> Any:
         axes.set_yticks(range(len(records)), list(records["record"]))
         axes.invert_yaxis()
         axes.set_xlim(0, records["left"].max() * 1.04)
-        axes.set_xlabel(f"seconds since the first record was written · {measured_on()}")
+        axes.set_xlabel("seconds since the first record was written")
         axes.set_title(f"One bad record held up {len(good)} good ones for {good['left'].min():.1f} s")
         handles: list[Any] = [
             Patch(facecolor=WAITING, edgecolor=EDGE, hatch="/", label="waits in the stream"),
@@ -58,5 +58,6 @@ def draw_lane(records: pd.DataFrame, *, changed: float) -> Any:
             Line2D([], [], color=FAILURES, marker="s", ls="", markersize=15, label="given up and noted"),
         ]
         axes.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.45, -0.13), ncols=4)
+        save_figure(figure, "07_blocked_lane")
         plt.close(figure)
         return figure

@@ -13,7 +13,7 @@ TRIGGERS = ("call", "hand over", "queue", "stream")
 KEYS = ("kind", "held by", "attempts", "ended in")
 KINDS = {"call": "synchronous", "hand over": "asynchronous", "queue": "poll-based", "stream": "poll-based"}
 HOLDERS = {"call": "the caller", "hand over": "lambda", "queue": "the queue", "stream": "the stream"}
-# Where the event is, as the column "it ended in" of the learner's own table says it.
+# Where the event is, as the column "where it ended" of the learner's own table says it.
 ENDS = {
     "with the caller": "nowhere: the caller knows",
     "destination: the whole event": "the function's destination",
@@ -41,7 +41,7 @@ def _wrong(trigger: str, given: Mapping[str, Any], row: Any) -> Verdict | None:
         _wrong_kind(trigger, kind)
         or _wrong_holder(trigger, holder)
         or _wrong_attempts(trigger, given["attempts"], int(row["attempts"]))
-        or _wrong_end(trigger, end, ENDS[_plain(row["it ended in"])])
+        or _wrong_end(trigger, end, ENDS[_plain(row["where it ended"])])
     )
 
 
@@ -109,7 +109,7 @@ def _wrong_end(trigger: str, given: str, right: str) -> Verdict | None:
         )
     if given not in {*ENDS.values(), "the function's dlq"}:
         return not_yet(f"{trigger}: 'ended in' is {given!r}; choose one of the words of the table above")
-    return not_yet(f"{trigger}: not in {given}; look at the column 'it ended in' of your table")
+    return not_yet(f"{trigger}: not in {given}; look at the column 'where it ended' of your table")
 
 
 CASES = {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pandas as pd
 import pytest
+
+import labkit
 
 OWN = 'status, body = post_visit(CustomerName="Me")\nhops = labkit.follow(body["ProductVisitKey"])\n'
 RECEIPT = 'body["ProductVisitKey"]'
@@ -108,3 +111,18 @@ def test_after_the_removal_the_check_says_so(tour):
 
     assert "the tour is gone" in tour.check("01.1", "receipt", "A").message
     assert "the tour is gone" in tour.check("01.2", {"PricePerUnit": "x"}, (400, {"field": "PricePerUnit"})).message
+
+
+def test_the_timeline_is_kept_for_slides(tour, tmp_path, monkeypatch):
+    """The longest bar is named in words; where it was measured stands below."""
+    monkeypatch.setenv("LABKIT_BUILD", str(tmp_path))
+    hops = pd.DataFrame(
+        [("Lambda A", "queued", 0.0, 4.0), ("SQS queue", "waited", 4.0, 9.0)],
+        columns=["service", "what happened", "start", "end"],
+    )
+
+    figure = labkit.draw_timeline(hops)
+
+    assert [text.get_text() for text in figure.axes[0].texts] == ["4.0 ms", "5.0 ms"]
+    assert figure.get_supxlabel().startswith("measured on: local cloud")
+    assert (tmp_path / "figures" / "01_timeline.png").stat().st_size > 10_000

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import linecache
 
+import pandas as pd
 import pytest
+
+import labkit
 
 FAILURES = "arn:aws:sqs:us-east-1:123456789012:ProductVisitsStreamFailures"
 SHOES = '{"eventName": ["INSERT"], "dynamodb": {"NewImage": {"Category": {"S": ["Shoes"]}}}}'
@@ -106,3 +109,23 @@ def test_a_known_mistake_about_bad_records_is_named(course, source, message):
 def test_every_option_of_the_prediction_gets_its_reply(course, option, outcome):
     """The stream keeps the record."""
     assert course.check("07.predict", option).outcome == outcome
+
+
+def test_the_picture_of_the_lane_says_what_it_shows_and_is_kept_for_slides(course, tmp_path, monkeypatch):
+    """The finding is its title, and where it was measured stands below."""
+    monkeypatch.setenv("LABKIT_BUILD", str(tmp_path))
+    records = pd.DataFrame(
+        {
+            "record": ["bad", "good 1", "good 2"],
+            "written": [0.0, 0.1, 0.2],
+            "failed at": [[0.2, 0.5], [], []],
+            "left": [3.0, 3.1, 3.2],
+            "where to": ["failures", "lake", "lake"],
+        }
+    )
+
+    figure = labkit.draw_lane(records, changed=2.5)
+
+    assert figure.axes[0].get_title(loc="left") == "One bad record held up 2 good ones for 3.1 s"
+    assert figure.get_supxlabel().startswith("measured on: local cloud")
+    assert (tmp_path / "figures" / "07_blocked_lane.png").stat().st_size > 10_000

@@ -21,7 +21,7 @@ ENDS = (
     "DLQ of the queue: the message",
     "destination: its place only",
 )
-MEASURED = pd.DataFrame({"attempts": [1, 3, 2, 7], "it ended in": ENDS}, index=list(SOLUTION))
+MEASURED = pd.DataFrame({"attempts": [1, 3, 2, 7], "where it ended": ENDS}, index=list(SOLUTION))
 CHOICES = {
     "coupon": ("call", "because the customer waits for it"),
     "thumbnail": ("hand over", "because the bucket tells Lambda"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-WIDTH = 84  # characters beside a notebook's prompt at 150 % in a window of 1280 pixels
+WIDTH = 70  # characters beside a prompt at 150 % on a screen of 1500 pixels, the contents shown on the left
 
 
 def wrapped(text: str) -> str:

@@ -7,7 +7,7 @@ from labkit.lines import WIDTH, wrapped
 
 def test_a_long_line_is_broken_between_words():
     """JupyterLab would break it anywhere."""
-    words = " ".join(["ProductVisitSendDataToQueue"] * 7)
+    words = " ".join(["ProductVisitSendDataToQueue"] * 6)
 
     lines = wrapped(words).split("\n")
 

@@ -387,6 +387,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
                 get_object=buckets.get_object,
             ),
             **Items(moto).interceptors,
+            **streams.interceptors,
             **kinesis.interceptors,
             **cloudwatch.interceptors,
             **log_filters.interceptors,

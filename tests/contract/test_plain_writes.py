@@ -162,3 +162,24 @@ def test_binary_values_and_sets_are_stored_too(client, table):
     dynamodb.put_item(TableName=table, Item=item)
 
     assert dynamodb.get_item(TableName=table, Key={"ProductVisitKey": {"S": "k-1"}})["Item"] == item
+
+
+def test_a_stream_read_by_hand_shows_records_as_lambda_gets_them(client, unique):
+    """AWS docs: API_streams_Record of DynamoDB Streams; ids and version are those of a function's event."""
+    dynamodb, streams = client("dynamodb"), client("dynamodbstreams")
+    table = dynamodb.create_table(
+        TableName=unique("read"),
+        KeySchema=[{"AttributeName": "ProductVisitKey", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "ProductVisitKey", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
+    )["TableDescription"]
+    dynamodb.put_item(TableName=table["TableName"], Item=VISIT)
+    arn = table["LatestStreamArn"]
+    shard = streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"][0]["ShardId"]
+    start = streams.get_shard_iterator(StreamArn=arn, ShardId=shard, ShardIteratorType="TRIM_HORIZON")
+
+    [record] = streams.get_records(ShardIterator=start["ShardIterator"])["Records"]
+
+    assert (record["eventVersion"], record["eventName"], record["dynamodb"]["NewImage"]) == ("1.1", "INSERT", VISIT)
+    assert len(bytes.fromhex(record["eventID"])) == 16

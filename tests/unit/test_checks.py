@@ -15,7 +15,8 @@ from labkit.exceptions import LabkitError
 def own_checks(tmp_path, monkeypatch):
     """One notebook with three checks, in a state directory of its own."""
     monkeypatch.setenv("LABKIT_STATE_DIR", str(tmp_path))
-    monkeypatch.delenv("LABKIT_STRICT", raising=False)
+    for name in ("LABKIT_STRICT", "LABKIT_PROGRESS"):
+        monkeypatch.delenv(name, raising=False)
     known = {
         "1": lambda answer: correct("it is 7") if answer == 7 else not_yet("it is another number"),
         "2": lambda first, second: correct(f"{first / second}"),

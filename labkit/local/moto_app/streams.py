@@ -9,7 +9,10 @@ import math
 from datetime import UTC
 from typing import Any
 
+from labkit.local.api_call import ApiCall, Forward, HttpResponse, Interceptor
 from labkit.local.moto_app.app import MotoApp, backend
+
+EVENT_VERSION = "1.1"
 
 
 class Streams:
@@ -18,6 +21,24 @@ class Streams:
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
         self._changes: dict[str, _Changes] = {}
+
+    @property
+    def interceptors(self) -> dict[tuple[str, str], Interceptor]:
+        """What stands before which operation."""
+        return {("dynamodbstreams", "GetRecords"): self.get_records}
+
+    async def get_records(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Read a shard by hand: the version and the id of a record look as they do when Lambda reads it.
+
+        https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
+        """
+        answer = await forward(call)
+        if answer.status == 200:
+            content = json.loads(answer.body)
+            for record in content["Records"]:
+                record["eventID"], record["eventVersion"] = _event_id(record), EVENT_VERSION
+            answer.body = json.dumps(content).encode()
+        return answer
 
     async def shards(self, stream_arn: str) -> list[str] | None:
         """Return the ids of a stream's shards, or ``None`` when it does not exist."""
@@ -107,9 +128,9 @@ def _as_lambda_sees_it(record: dict[str, Any], stream_arn: str) -> dict[str, Any
     images = {name: _plain(data[name]) for name in ("Keys", "NewImage", "OldImage") if data.get(name)}
     created = data["ApproximateCreationDateTime"].replace(tzinfo=UTC).timestamp()
     return {
-        "eventID": record["eventID"].replace("-", ""),
+        "eventID": _event_id(record),
         "eventName": record["eventName"],
-        "eventVersion": "1.1",
+        "eventVersion": EVENT_VERSION,
         "eventSource": "aws:dynamodb",
         "awsRegion": stream_arn.split(":")[3],
         "dynamodb": {
@@ -121,6 +142,10 @@ def _as_lambda_sees_it(record: dict[str, Any], stream_arn: str) -> dict[str, Any
         },
         "eventSourceARN": stream_arn,
     }
+
+
+def _event_id(record: dict[str, Any]) -> str:
+    return str(record["eventID"]).replace("-", "")
 
 
 def _plain(image: dict[str, Any]) -> dict[str, Any]:

@@ -74,5 +74,6 @@ def print_figures(variant: str, figures: dict[str, Figures]) -> None:
     for title, attribute, form in ROWS:
         values = [getattr(figures[name], attribute) for name in names]
         ratio = [f"{values[0] / values[1]:.2f}×"] if len(values) > 1 and values[1] else [""] * (len(values) > 1)
-        table.add_row(title, *(form.format(value) for value in values), *ratio)
+        if any(values) or attribute != "growth":
+            table.add_row(title, *(form.format(value) for value in values), *ratio)
     Console(soft_wrap=True).print(table)

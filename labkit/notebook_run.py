@@ -111,7 +111,7 @@ def run_notebooks(
     with (
         _run_environment(out, solved=solved) as facts,
         _kernel_log(out / "kernel.log") as terminal,
-        kernels_ahead(str(notebooks[0].parent) if notebooks else ".") as kernels,
+        kernels_ahead(notebooks) as kernels,
         ThreadPoolExecutor(1) as pages,  # written while the next notebook runs
     ):
         for number, notebook in enumerate(notebooks, 1):
@@ -125,7 +125,7 @@ def run_notebooks(
                 solved=solved,
                 options={
                     "engine_name": ENGINE,
-                    "km": kernels.take(another=number < len(notebooks)),
+                    "km": kernels.take(),
                     "execution_timeout": timeout,
                     "progress_bar": {"desc": notebook.stem, "leave": False, "file": terminal} if interactive else False,
                 },

@@ -78,6 +78,31 @@ def test_each_notebook_has_a_kernel_of_its_own_and_none_is_left(tmp_path):
     assert not [one for one in children if "ipykernel" in " ".join(one.cmdline())]
 
 
+def test_a_kernel_has_imported_what_its_notebook_imports_and_binds_no_name(tmp_path):
+    """Imports cost a second and a half per notebook; one that forgets an import fails as it does in JupyterLab."""
+    from labkit import notebook_run
+
+    sources = [
+        "import sys\nassert {'colorsys', 'xml.dom.minidom', 'labkit.pipeline'} <= set(sys.modules)",
+        "import colorsys\nfrom xml.dom.minidom import parseString",
+        "import no_such_module",
+    ]
+    wanting = [sources[0].replace("import sys", "import sys, colorsys, xml.dom.minidom"), "labkit"]
+    for name, cells in (("00_imports", sources[:2]), ("01_wrong", sources), ("02_wanting", wanting)):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    paths = sorted(tmp_path.glob("*.ipynb"))
+
+    results = notebook_run.run_notebooks(paths, out=tmp_path / "build", parameters={}, html=False)
+
+    assert [(result.cell, result.error) for result in results] == [
+        (0, ""),
+        (3, "ModuleNotFoundError: No module named 'no_such_module'"),
+        (2, "NameError: name 'labkit' is not defined"),
+    ]
+
+
 def test_an_unknown_parameter_is_refused_before_the_run(tmp_path):
     """Papermill alone would only warn, and run with the default."""
     run = labkit("run", "-p", "LABID=x", state_dir=tmp_path)

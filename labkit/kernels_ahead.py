@@ -6,6 +6,7 @@ It imports what its notebook will import, too: on a run of the whole course thes
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from jupyter_client.manager import AsyncKernelManager
-from jupyter_core.utils import run_sync
+from jupyter_core.utils import ensure_event_loop, run_sync
 from papermill.clientwrap import PapermillNotebookClient
 from papermill.engines import NBClientEngine, papermill_engines
 
@@ -33,7 +34,7 @@ for module in {modules!r}:
 
 
 class GivenKernel(NBClientEngine):  # type: ignore[misc]  # papermill has no annotations
-    """Papermill's own engine, on a kernel that has been started already; it ends that kernel afterwards."""
+    """Papermill's own engine, on a kernel that has been started already and that somebody else ends."""
 
     @classmethod
     def execute_managed_notebook(
@@ -42,11 +43,12 @@ class GivenKernel(NBClientEngine):  # type: ignore[misc]  # papermill has no ann
         """Execute the cells of *nb_man* on the kernel of *km*, each for *execution_timeout* seconds at most."""
         nb_man.save = _seldom(nb_man.save)  # papermill saves around every cell, a second per notebook, and at the end
         client = PapermillNotebookClient(nb_man, km=km, timeout=execution_timeout, kernel_name=kernel_name)
-        client.owns_km = True
         try:
             client.execute()
         finally:
             del nb_man.save
+            if client.kc:
+                client.kc.stop_channels()
 
 
 def _seldom(save: Callable[..., None]) -> Callable[..., None]:
@@ -80,22 +82,36 @@ def imports_of(sources: Iterable[str]) -> list[str]:
 
 
 class KernelsAhead:
-    """Hands out a started kernel for each of *notebooks*, in order."""
+    """Hands out a started kernel for each of *notebooks*, in order, and ends it while the next one is at work."""
 
     def __init__(self, notebooks: Iterable[Path]) -> None:
         self._next = iter(notebooks)
+        self._taken: AsyncKernelManager | None = None
         self._waiting = self._started()
+        self._ending: list[asyncio.Future[None]] = []
 
-    def take(self) -> AsyncKernelManager:
-        """Return the kernel of the next notebook, whose end is the taker's business; start the one after it.
+    def take(self) -> AsyncKernelManager | None:
+        """Return the kernel of the next notebook, ``None`` after the last; start the one after it, end the one before.
 
-        Raises:
-            StopIteration: Every notebook has got its kernel.
+        What is begun here goes on whenever jupyter_core's event loop runs: in every cell of the next notebook.
         """
-        if self._waiting is None:
-            raise StopIteration
-        taken, self._waiting = self._waiting, self._started()
-        return taken
+        self._end(self._taken)
+        self._taken, self._waiting = self._waiting, self._started()
+        return self._taken
+
+    def end(self) -> None:
+        """End every kernel, and wait until they have ended."""
+        self._end(self._taken)
+        self._end(self._waiting)
+        self._taken = self._waiting = None
+        run_sync(self._ended)()
+
+    async def _ended(self) -> None:
+        await asyncio.gather(*self._ending, return_exceptions=True)  # one that died cannot be told to end
+
+    def _end(self, kernel: AsyncKernelManager | None) -> None:
+        if kernel is not None:
+            self._ending.append(asyncio.ensure_future(kernel.shutdown_kernel(), loop=ensure_event_loop()))
 
     def _started(self) -> AsyncKernelManager | None:
         notebook = next(self._next, None)
@@ -114,12 +130,6 @@ class KernelsAhead:
             ],
         )
         return manager
-
-    def end(self) -> None:
-        """End the kernel that nobody has taken."""
-        if self._waiting is not None:
-            run_sync(self._waiting.shutdown_kernel)(now=True)
-            self._waiting = None
 
 
 @contextlib.contextmanager

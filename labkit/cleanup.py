@@ -27,6 +27,7 @@ BUSY = {
     "ResourceConflictException",
     "BucketNotEmpty",
     "BadRequestException",  # an API whose stage still has a usage plan
+    "ValidationException",  # an event bus with rules
 }
 PENDING = "PendingConfirmation"
 # DeleteRestApi alone is allowed once per 30 s on AWS, and a mapping takes a minute to go.
@@ -140,6 +141,16 @@ def _moment(text: str) -> datetime | None:
     return made if made.tzinfo else made.replace(tzinfo=UTC)
 
 
+def _target(client: Client, one: Resource) -> None:
+    bus, _, rule = one.parent.rpartition("/")
+    client("events").remove_targets(Rule=rule, EventBusName=bus or "default", Ids=[one.id])
+
+
+def _rule(client: Client, one: Resource) -> None:
+    bus, _, rule = one.id.rpartition("/")
+    client("events").delete_rule(Name=rule, EventBusName=bus or "default")
+
+
 def _trail(client: Client, one: Resource) -> None:
     client("cloudtrail").stop_logging(Name=one.id)
     client("cloudtrail").delete_trail(Name=one.id)
@@ -187,8 +198,9 @@ def _bucket(client: Client, one: Resource) -> None:
 
 # The order is that of deletion.
 DELETERS: dict[str, Callable[[Client, Resource], object]] = {
-    "target": lambda client, one: client("events").remove_targets(Rule=one.parent, Ids=[one.id]),
-    "rule": lambda client, one: client("events").delete_rule(Name=one.id),
+    "target": _target,
+    "rule": _rule,
+    "event bus": lambda client, one: client("events").delete_event_bus(Name=one.id),
     "trail": _trail,
     "subscription": lambda client, one: client("sns").unsubscribe(SubscriptionArn=one.id),
     "topic": lambda client, one: client("sns").delete_topic(TopicArn=one.id),

@@ -192,14 +192,31 @@ def subscriptions(client: Client) -> Iterator[Resource]:
             yield Resource("SNS", "subscription", name, one["SubscriptionArn"], topic)
 
 
-def rules(client: Client) -> Iterator[Resource]:
-    """Rules and their targets."""
-    for page in client("events").get_paginator("list_rules").paginate():
+def event_buses(client: Client) -> Iterator[Resource]:
+    """Event buses that somebody made, and the rules of all buses with their targets.
+
+    A rule's name is unique on its bus only: other buses than the default one stand before it, as in its ARN.
+    """
+    asked: dict[str, str] | None = {}
+    while asked is not None:
+        page = client("events").list_event_buses(**asked)
+        for bus in page["EventBuses"]:
+            if bus["Name"] != "default":
+                yield Resource("EventBridge", "event bus", bus["Name"], bus["Name"])
+            yield from rules(client, bus["Name"])
+        asked = {"NextToken": page["NextToken"]} if "NextToken" in page else None
+
+
+def rules(client: Client, bus: str) -> Iterator[Resource]:
+    """Rules of a bus, and their targets."""
+    events = client("events")
+    for page in events.get_paginator("list_rules").paginate(EventBusName=bus):
         for rule in page["Rules"]:
-            yield Resource("EventBridge", "rule", rule["Name"], rule["Name"])
-            for target in client("events").list_targets_by_rule(Rule=rule["Name"])["Targets"]:
-                name = f"{rule['Name']} → {target['Arn'].rpartition(':')[2]}"
-                yield Resource("EventBridge", "target", name, target["Id"], rule["Name"])
+            rule_id = rule["Name"] if bus == "default" else f"{bus}/{rule['Name']}"
+            yield Resource("EventBridge", "rule", rule_id, rule_id)
+            for target in events.list_targets_by_rule(Rule=rule["Name"], EventBusName=bus)["Targets"]:
+                name = f"{rule_id} → {target['Arn'].rpartition(':')[2]}"
+                yield Resource("EventBridge", "target", name, target["Id"], rule_id)
 
 
 def trails(client: Client) -> Iterator[Resource]:
@@ -227,7 +244,7 @@ def execution_log_groups(client: Client) -> Iterator[Resource]:
 
 SOURCES: list[Callable[[Client], Iterator[Resource]]] = [
     buckets, queues, tables, data_streams, functions, mappings, rest_apis, usage_plans, api_keys, roles, topics,
-    subscriptions, rules, trails, log_groups,
+    subscriptions, event_buses, trails, log_groups,
 ]  # fmt: skip
 
 # What carries no tag of its own, and what its name hangs on.
@@ -251,6 +268,9 @@ TAGS_OF: dict[str, Callable[[Client, Resource], dict[str, str]]] = {
     "API key": lambda client, one: client("apigateway").get_api_key(apiKey=one.id).get("tags", {}),
     "role": lambda client, one: _pairs(client("iam").list_role_tags(RoleName=one.id)["Tags"]),
     "topic": lambda client, one: _pairs(client("sns").list_tags_for_resource(ResourceArn=one.id)["Tags"]),
+    "event bus": lambda client, one: _pairs(
+        client("events").list_tags_for_resource(ResourceARN=_arn("events", f"event-bus/{one.id}"))["Tags"]
+    ),
     "rule": lambda client, one: _pairs(
         client("events").list_tags_for_resource(ResourceARN=_arn("events", f"rule/{one.id}"))["Tags"]
     ),

@@ -115,6 +115,10 @@ def build_audit(client, lab, bucket, queue_arn):
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=queue_arn)
     events.put_rule(Name=f"Rule-{lab}", EventPattern='{"source": ["aws.s3"]}', Tags=pairs(lab))
     events.put_targets(Rule=f"Rule-{lab}", Targets=[{"Id": "topic", "Arn": topic}, {"Id": "queue", "Arn": queue_arn}])
+    events.create_event_bus(Name=f"Bus-{lab}", Tags=pairs(lab))
+    twin = {"Name": f"Rule-{lab}", "EventBusName": f"Bus-{lab}"}
+    events.put_rule(**twin, EventPattern='{"source": ["shop"]}', Tags=pairs(lab))
+    events.put_targets(Rule=twin["Name"], EventBusName=twin["EventBusName"], Targets=[{"Id": "topic", "Arn": topic}])
     cloudtrail.create_trail(Name=f"Trail-{lab}", S3BucketName=bucket, TagsList=pairs(lab))
     cloudtrail.start_logging(Name=f"Trail-{lab}")
 
@@ -130,9 +134,9 @@ def test_everything_that_a_notebook_makes_is_listed_in_order_deleted_and_proved_
     assert first.returncode == 0, first.stdout + first.stderr
     kinds = [line[4:25].strip() for line in first.stdout.splitlines() if re.match(r" +\d+ ", line[:4])]
     assert kinds == [
-        "target", "target", "rule", "trail", "subscription", "subscription", "topic", "usage plan", "API key",
-        "REST API", "event source mapping", "function", "table", "data stream", "queue", "bucket", "role", "log group",
-        "log group",
+        "target", "target", "target", "rule", "rule", "event bus", "trail", "subscription", "subscription", "topic",
+        "usage plan", "API key", "REST API", "event source mapping", "function", "table", "data stream", "queue",
+        "bucket", "role", "log group", "log group",
     ]  # fmt: skip
     assert first.stdout.splitlines()[-1] == f"0 resources left of lab {lab}"
     assert second.stdout.splitlines()[-2:] == [f"nothing exists of lab {lab}", f"0 resources left of lab {lab}"]
@@ -180,6 +184,27 @@ def test_what_has_the_labs_name_but_not_its_tag_is_named_and_left_alone(client, 
         f"0 resources left of lab {lab}",
     ]
     assert len(events.list_targets_by_rule(Rule=f"Theirs-{lab}")["Targets"]) == 1
+
+
+def test_a_strangers_rule_holds_a_bus_but_nothing_else(client, cloud, labkit_on, lab):
+    """AWS deletes no bus that has rules; the message says what is left, and the rest of the lab has gone."""
+    events, sqs = client("events"), client("sqs")
+    events.create_event_bus(Name=f"Bus-{lab}", Tags=pairs(lab))
+    events.put_rule(Name="Theirs", EventBusName=f"Bus-{lab}", EventPattern='{"source": ["shop"]}')
+    sqs.create_queue(QueueName=f"Mine-{lab}", tags=tags(lab))
+
+    source = f"import labkit; labkit.connect(lab_id={lab!r}); labkit.cleanup(timeout=0.5)"
+    held = subprocess.run(
+        [sys.executable, "-c", source], env={**os.environ, "LABKIT_STATE_DIR": cloud["state_dir"]},
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    left = [url for url in sqs.list_queues().get("QueueUrls", []) if lab in url]
+    events.delete_rule(Name="Theirs", EventBusName=f"Bus-{lab}")
+    free = labkit_on("cleanup", "--lab-id", lab)
+
+    assert (held.returncode, left) == (1, [])
+    assert re.search(rf"EventBridge +event bus +Bus-{lab} +tag", held.stderr), held.stderr
+    assert free.stdout.splitlines()[-1] == f"0 resources left of lab {lab}"
 
 
 def test_the_janitor_takes_labs_whose_youngest_resource_is_old_and_no_others(client, labkit_on, lab):

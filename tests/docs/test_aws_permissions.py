@@ -93,6 +93,8 @@ PLACE = "eu-west-1:123456789012"
         ("iam:PutRolePolicy", "arn:aws:iam::123456789012:role/ProductVisitHandler-ada"),
         ("sns:Publish", f"arn:aws:sns:{PLACE}:S3DataLakeAlerts-ada"),
         ("events:PutTargets", f"arn:aws:events:{PLACE}:rule/S3BucketChanges-ada"),
+        ("events:PutRule", f"arn:aws:events:{PLACE}:rule/Shop-ada/Big-ada"),
+        ("events:DeleteEventBus", f"arn:aws:events:{PLACE}:event-bus/Shop-ada"),
         ("cloudtrail:StartLogging", f"arn:aws:cloudtrail:{PLACE}:trail/visits-trail-ada"),
         ("logs:FilterLogEvents", f"arn:aws:logs:{PLACE}:log-group:/aws/lambda/ProductVisitHandler-ada:*"),
     ],

@@ -41,9 +41,9 @@ def measure(
         pipelines = []
         for start in (labkit_target, *([PEERS[peer]] if peer else [])):
             pipelines.append(deployed(running.enter_context(start()), zips))
-        for _ in range(samples):
-            for pipeline in pipelines:
-                pipeline.measure_latency()
+        rounds = [[pipeline.one_visit() for pipeline in pipelines] for _ in range(samples)]
+        for pipeline, milliseconds in zip(pipelines, zip(*rounds, strict=True), strict=True):
+            pipeline.take_latency(milliseconds)
         for pipeline in pipelines:
             pipeline.measure_idle()
         for pipeline in pipelines:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import statistics
 import time
-from dataclasses import dataclass, field
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import psutil
 
@@ -42,12 +43,14 @@ class Pipeline:
     url: str
     lake: Lake
     figures: Figures
-    latencies: list[float] = field(default_factory=list)
 
-    def measure_latency(self) -> None:
-        """Send one visit, and take the time until it is in the lake."""
-        self.latencies.append(one_visit(self.url, self.lake))
-        ordered = sorted(self.latencies)
+    def one_visit(self) -> float:
+        """Send one visit, and return the milliseconds until it is in the lake."""
+        return one_visit(self.url, self.lake)
+
+    def take_latency(self, milliseconds: Iterable[float]) -> None:
+        """Take the median and the 95th percentile of what single visits needed."""
+        ordered = sorted(milliseconds)
         self.figures.latency_median_ms = statistics.median(ordered)
         self.figures.latency_p95_ms = ordered[max(0, int(len(ordered) * 0.95) - 1)]
 

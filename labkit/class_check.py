@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 import webbrowser
 from collections.abc import Callable
 from pathlib import Path
@@ -79,16 +80,17 @@ def headless_run() -> str:
 
 def last_line_of_failure(command: list[str]) -> str:
     """Run *command*, print what it says as it comes, and return its last line, ``""`` when it succeeded."""
+    started = time.monotonic()
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         too_long = threading.Timer(RUN_SECONDS, process.kill)
+        too_long.daemon = True  # Ctrl-C ends this command, not only the run
         too_long.start()
         said = [_told(line) for line in process.stdout or () if line.strip()]
-        if process.wait() == 0:
-            too_long.cancel()
-            return ""
-    if not too_long.is_alive():
-        return f"not finished after {RUN_SECONDS // 60} minutes; try one notebook: labkit run 01"
     too_long.cancel()
+    if process.returncode == 0:
+        return ""
+    if time.monotonic() - started >= RUN_SECONDS:
+        return f"not finished after {RUN_SECONDS // 60} minutes; try one notebook: labkit run 01"
     return said[-1] if said else "it said nothing"
 
 

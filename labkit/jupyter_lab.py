@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from socket import create_connection
+from socket import create_connection, gaierror
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -159,7 +159,8 @@ def _when_ready(jupyter: subprocess.Popen[bytes]) -> dict[str, Any] | None:
 
 
 def _connect(url: str) -> None:
-    """Raise an ``OSError`` if nobody listens at *url*; a UNIX socket's is not tried."""
+    """Raise an ``OSError`` if nobody listens at *url*; a UNIX socket's, or a name for others only, is not tried."""
     parts = urlsplit(url)
-    if parts.scheme in ("http", "https"):
-        create_connection((parts.hostname, parts.port or 80), timeout=1).close()
+    with contextlib.suppress(gaierror):
+        if parts.scheme in ("http", "https"):
+            create_connection((parts.hostname, parts.port or 80), timeout=1).close()

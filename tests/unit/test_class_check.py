@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 
 import pytest
 
@@ -59,6 +60,20 @@ def test_what_the_run_says_is_seen_while_it_runs(capfd):
     assert class_check.last_line_of_failure([sys.executable, "-c", code]) == "FAILED: 01, cell 7"
     assert class_check.last_line_of_failure([sys.executable, "-c", ""]) == ""
     assert capfd.readouterr().out == "  [1/2] 00 passed\n  FAILED: 01, cell 7\n"
+
+
+def test_a_run_that_takes_too_long_is_ended_and_ctrl_c_waits_for_nothing(monkeypatch):
+    """Half an hour after Ctrl-C the prompt would come back."""
+    monkeypatch.setattr(class_check, "RUN_SECONDS", 0.5)
+    slow = [sys.executable, "-c", "import time; print('so far', flush=True); time.sleep(60)"]
+
+    assert class_check.last_line_of_failure(slow).startswith("not finished after")
+
+    monkeypatch.setattr(class_check, "RUN_SECONDS", 1800)
+    monkeypatch.setattr(class_check, "_told", lambda line: (_ for _ in ()).throw(KeyboardInterrupt))
+    with pytest.raises(KeyboardInterrupt):
+        class_check.last_line_of_failure([sys.executable, "-c", "print('so far')"])
+    assert [one for one in threading.enumerate() if isinstance(one, threading.Timer) and not one.daemon] == []
 
 
 def test_a_sick_computer_is_not_kept_busy_with_a_run(monkeypatch):

@@ -151,6 +151,12 @@ class AwsError(Exception):
             setattr(self, name, value)
 
 
+def malformed_xml() -> AwsError:
+    """The error of S3 for a document of another shape than the API's."""
+    text = "The XML you provided was not well-formed or did not validate against our published schema"
+    return AwsError("MalformedXML", text, 400)
+
+
 def checked(check: Callable[[ApiCall], Any], operation: Callable[[ApiCall], Any]) -> Callable[[ApiCall], Any]:
     """Return *operation* behind *check*, which raises what is wrong with a call."""
 

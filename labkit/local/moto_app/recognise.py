@@ -15,10 +15,9 @@ from moto.core.request import Request, determine_request_protocol, normalize_req
 from moto.core.routing import get_service_router
 from werkzeug.exceptions import NotFound
 
-from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest
+from labkit.local.api_call import ApiCall, AwsError, Caller, HttpRequest, malformed_xml
 from labkit.local.moto_app.json_types import check_types
 from labkit.local.moto_app.sqs_query import as_form
-from labkit.local.moto_app.unfit import malformed_xml
 
 CHECKED = {"sqs", "events", "cloudtrail"}  # JSON services of ours: their features trust the types of the model
 OBJECT_CALLS = {"GET": "GetObject", "PUT": "PutObject", "HEAD": "HeadObject", "DELETE": "DeleteObject"}

@@ -11,7 +11,7 @@ from typing import Any
 import moto.core.utils as moto_utils
 from botocore.validate import ParamValidator
 
-from labkit.local.api_call import ApiCall, AwsError
+from labkit.local.api_call import ApiCall, AwsError, malformed_xml
 from labkit.local.moto_app.xml_document import fits_model
 
 
@@ -91,9 +91,3 @@ def _is_malformed(call: ApiCall, shape: Any) -> bool:
     """Whether the body of a setting of S3 is another document than the model says."""
     payload = shape.members.get(shape.serialization.get("payload", "")) if shape else None
     return payload is not None and payload.type_name == "structure" and not fits_model(call.http.body, payload)
-
-
-def malformed_xml() -> AwsError:
-    """The error of S3 for a document of another shape than the API's."""
-    text = "The XML you provided was not well-formed or did not validate against our published schema"
-    return AwsError("MalformedXML", text, 400)

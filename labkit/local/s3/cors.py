@@ -11,9 +11,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import unquote
 
-from labkit.local.api_call import ApiCall, AwsError, Forward, HttpRequest, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpRequest, HttpResponse, malformed_xml
 from labkit.local.s3.access import is_unsigned_s3_request
-from labkit.local.s3.errors import malformed_xml
 
 Rule = dict[str, Any]
 Answer = Callable[[HttpRequest], Awaitable[HttpResponse]]

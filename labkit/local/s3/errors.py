@@ -8,12 +8,6 @@ from __future__ import annotations
 from labkit.local.api_call import AwsError
 
 
-def malformed_xml() -> AwsError:
-    """The error for a document of another shape than the API's."""
-    text = "The XML you provided was not well-formed or did not validate against our published schema"
-    return AwsError("MalformedXML", text, 400)
-
-
 def no_such_bucket(bucket: str) -> AwsError:
     """The error for a bucket that does not exist."""
     return AwsError("NoSuchBucket", "The specified bucket does not exist", 404, BucketName=bucket)

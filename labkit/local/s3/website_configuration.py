@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse
-from labkit.local.s3.errors import invalid_argument, malformed_xml
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, malformed_xml
+from labkit.local.s3.errors import invalid_argument
 
 MOST_RULES = 50
 

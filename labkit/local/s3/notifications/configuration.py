@@ -14,8 +14,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from labkit.local.api_call import AwsError
-from labkit.local.s3.errors import invalid_argument, malformed_xml
+from labkit.local.api_call import AwsError, malformed_xml
+from labkit.local.s3.errors import invalid_argument
 
 ARN = re.compile(r"arn:aws:(sqs|sns|lambda):[a-z0-9-]+:\d{12}:\S+")
 OCCURRING = {

@@ -174,6 +174,7 @@ def test_a_key_that_is_no_value_of_dynamodb_is_refused(cloud, client, unique, ke
         ("dynamodb", "create_table", {"TableName": "no-keys"}, "ValidationException"),
         ("dynamodb", "transact_write_items", {"TransactItems": [{}]}, "ValidationException"),
         ("dynamodbstreams", "get_records", {"ShardIterator": "old"}, "ExpiredIteratorException"),
+        ("logs", "describe_destinations", {"nextToken": "x"}, "InvalidParameterException"),
         ("kinesis", "create_stream", {"StreamName": "no-shards"}, "InvalidArgumentException"),
         ("kinesis", "get_records", {"ShardIterator": "old"}, "InvalidArgumentException"),
         ("kinesis", "list_stream_consumers", {"StreamARN": "arn:aws:kinesis:us-east-1:123456789012:stream/none"},

@@ -21,6 +21,10 @@ def test_an_alarm_is_refused(client):
     ("service", "method", "arguments", "sentence"),
     [
         ("s3", "put_bucket_replication", {"Bucket": "b", "ReplicationConfiguration": {"Role": "r", "Rules": []}}, "s3"),
+        ("s3", "select_object_content", {
+            "Bucket": "b", "Key": "k", "Expression": "SELECT * FROM s3object", "ExpressionType": "SQL",
+            "InputSerialization": {"CSV": {}}, "OutputSerialization": {"CSV": {}},
+        }, "AWS offers it to no new account"),
         ("dynamodb", "update_continuous_backups", {
             "TableName": "ttt", "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         }, "only the table of this moment could be restored"),

@@ -24,7 +24,7 @@ S3_OPERATIONS = frozenset(
         "PostObject", "PutBucketAcl", "PutBucketCors", "PutBucketEncryption", "PutBucketLifecycle",
         "PutBucketLifecycleConfiguration", "PutBucketNotification", "PutBucketNotificationConfiguration",
         "PutBucketOwnershipControls", "PutBucketPolicy", "PutBucketTagging", "PutBucketVersioning", "PutBucketWebsite",
-        "PutObjectLockConfiguration", "PutPublicAccessBlock", "RestoreObject", "SelectObjectContent",
+        "PutObjectLockConfiguration", "PutPublicAccessBlock", "RestoreObject",
     }
 )  # fmt: skip
 
@@ -34,6 +34,7 @@ _REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
         "no access log would be written": ("PutBucketLogging",),
         "no list would be written": ("PutBucketInventoryConfiguration",),
         "there is no faster way to this computer": ("PutBucketAccelerateConfiguration",),
+        "AWS offers it to no new account, and most of its language would be passed over": ("SelectObjectContent",),
     },
     "dynamodb": {
         "only the table of this moment could be restored": ("RestoreTableToPointInTime", "UpdateContinuousBackups"),

@@ -46,6 +46,8 @@ TRIPS = (
     Trip("kinesis",
          ("DeregisterStreamConsumer", "DescribeStreamConsumer", "ListStreamConsumers", "UpdateStreamMode"),
          AttributeError, "ResourceNotFoundException", "There is no such stream."),
+    Trip("logs", ("DescribeDestinations",), ValueError,
+         "InvalidParameterException", "The specified nextToken is invalid."),
     Trip("logs", ("GetQueryResults",), KeyError, "ResourceNotFoundException", "There is no such query."),
     Trip("s3", ("DeleteObjectTagging",), AttributeError, "NoSuchKey", "The specified key does not exist.", 404),
     Trip("s3", ("ListObjectsV2",), TypeError, "InvalidArgument", "The continuation token provided is incorrect"),

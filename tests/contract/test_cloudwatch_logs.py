@@ -58,6 +58,7 @@ def test_events_are_chosen_by_pattern_by_stream_and_in_pages(client, unique):
     ("arguments", "code"),
     [
         ({"logGroupName": "none"}, "ResourceNotFoundException"),
+        ({"logGroupName": "arn:aws:logs:us-east-1"}, "ResourceNotFoundException"),
         ({"filterPattern": "{ $.a = "}, "InvalidParameterException"),
         ({"filterPattern": "[ip, user]"}, "NotImplemented"),
         ({"nextToken": "nonsense"}, "InvalidParameterException"),

@@ -311,6 +311,22 @@ def test_a_question_that_cannot_be_answered_says_why(client, changed, code, mess
     assert refused.value.response["Error"]["Code"] == code
 
 
+def test_a_question_about_centuries_is_answered_at_once(client, queue):
+    """Only minutes in which something was measured are looked at: a question must not stop the local cloud."""
+    url, _ = queue()
+    client("sqs").send_message(QueueUrl=url, MessageBody="x")
+    metric = {"Namespace": "AWS/SQS", "MetricName": "NumberOfMessagesSent",
+              "Dimensions": [{"Name": "QueueName", "Value": url.rpartition("/")[2]}]}  # fmt: skip
+    centuries = {"StartTime": datetime(1970, 1, 1, tzinfo=UTC), "EndTime": datetime(9000, 1, 1, tzinfo=UTC)}
+    query = {"Id": "a", "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+
+    with pytest.raises(ClientError, match="exceeds the limit of 1440"):
+        client("cloudwatch").get_metric_statistics(**metric, **centuries, Period=60, Statistics=["Sum"])
+    (found,) = client("cloudwatch").get_metric_data(MetricDataQueries=[query], **centuries)["MetricDataResults"]
+
+    assert found["Values"] == [1.0]
+
+
 def test_nobody_else_publishes_in_the_namespaces_of_aws(client):
     """PutMetricData: a namespace must not begin with AWS/."""
     with pytest.raises(ClientError, match="The value AWS/Lambda for parameter Namespace is invalid"):

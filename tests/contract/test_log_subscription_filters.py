@@ -137,4 +137,5 @@ def test_what_would_never_or_always_be_delivered_is_refused(client, group, funct
     assert refusal(group, arn).startswith("Could not execute the lambda function. Make sure you have given CloudWatch")
     assert "by its own log lines" in refusal(own, arn)
     assert "to Lambda functions only" in refusal(group, f"arn:aws:kinesis:us-east-1:{ACCOUNT}:stream/s")
+    assert "to Lambda functions only" in refusal(group, f"arn:aws:lambda:us-east-1:{ACCOUNT}:function")
     assert refusal(group, arn, "{ $.a = }") == "Invalid filter pattern"

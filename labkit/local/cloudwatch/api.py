@@ -52,17 +52,16 @@ class CloudWatch:
         plain, extended = params.get("Statistics") or [], params.get("ExtendedStatistics") or []
         if not plain and not extended:
             raise AwsError("InvalidParameterCombination", "Must specify either Statistics or ExtendedStatistics")
-        metric = _metric(params)
-        points = self._points(metric, call.region, params, _period(params.get("Period")))
-        if len(points) > MOST_DATAPOINTS:
+        metric, period, minutes = _metric(params), _period(params.get("Period")), _minutes(params)
+        if (asked := math.ceil(len(minutes) / period)) > MOST_DATAPOINTS:
             raise AwsError(
                 "InvalidParameterCombination",
-                f"You have requested up to {len(points)} datapoints, which exceeds the limit of {MOST_DATAPOINTS}. "
+                f"You have requested up to {asked} datapoints, which exceeds the limit of {MOST_DATAPOINTS}. "
                 "You may reduce the datapoints requested by increasing Period, or decreasing the time range.",
             )
         datapoints = []
-        for at, values in points:
-            if values and params.get("Unit") in (None, metric.unit):
+        for at, values in self._points(metric, call.region, minutes, period):
+            if params.get("Unit") in (None, metric.unit):
                 point: dict[str, Any] = {"Timestamp": at, "Unit": metric.unit}
                 point |= {name: statistic(name, values) for name in plain}
                 if extended:
@@ -90,10 +89,8 @@ class CloudWatch:
     def _result(self, query: dict[str, Any], call: ApiCall) -> dict[str, Any]:
         wanted = query["MetricStat"]
         metric, name = _metric(wanted["Metric"]), str(wanted.get("Stat") or "")
-        points = self._points(metric, call.region, call.params, _period(wanted.get("Period")))
-        if wanted.get("Unit") not in (None, metric.unit):
-            points = []
-        found = [(at, statistic(name, values)) for at, values in points if values]
+        points = self._points(metric, call.region, _minutes(call.params), _period(wanted.get("Period")))
+        found = [(at, statistic(name, values)) for at, values in points if wanted.get("Unit") in (None, metric.unit)]
         if call.params.get("ScanBy") != "TimestampAscending":
             found.reverse()
         return {
@@ -104,20 +101,17 @@ class CloudWatch:
             "StatusCode": "Complete",
         }
 
-    def _points(
-        self, metric: Metric, region: str, params: dict[str, Any], minutes: int
-    ) -> list[tuple[datetime, Values]]:
-        start, end = _epoch(params.get("StartTime"), "StartTime"), _epoch(params.get("EndTime"), "EndTime")
-        if start >= end:
-            raise AwsError("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")
+    def _points(self, metric: Metric, region: str, minutes: range, period: int) -> list[tuple[datetime, Values]]:
+        """Return the values of each period of *minutes* in which something was measured."""
         self._metrics.look()
-        first, last = int(start // 60), math.ceil(end / 60)
+        measured = [minute for minute in self._metrics.minutes(metric, region) if minute in minutes]
+        starts = sorted({minute - (minute - minutes.start) % period for minute in measured})
         return [
             (
-                datetime.fromtimestamp(minute * 60, UTC),
-                self._metrics.values(metric, region, minute, min(minute + minutes, last)),
+                datetime.fromtimestamp(start * 60, UTC),
+                self._metrics.values(metric, region, start, min(start + period, minutes.stop)),
             )
-            for minute in range(first, last, minutes)
+            for start in starts
         ]
 
     async def list_metrics(self, call: ApiCall, forward: Forward) -> HttpResponse:
@@ -195,6 +189,14 @@ def _period(seconds: Any) -> int:
             f"The parameter Period must be 1, 5, 10, 20, 30 or a multiple of 60 seconds; it was {seconds}.",
         )
     return max(1, seconds // 60)
+
+
+def _minutes(params: dict[str, Any]) -> range:
+    """Return the minutes from StartTime to before EndTime."""
+    start, end = (_epoch(params.get(name), name) for name in ("StartTime", "EndTime"))
+    if start >= end:
+        raise AwsError("InvalidParameterValue", "The parameter StartTime must be less than the parameter EndTime.")
+    return range(int(start // 60), math.ceil(end / 60))
 
 
 def _epoch(moment: Any, name: str) -> float:

@@ -36,7 +36,7 @@ class LogEvents:
         matches = compile_filter_pattern(params.get("filterPattern") or "")
         group = str(params.get("logGroupName") or params.get("logGroupIdentifier") or "")
         if group.startswith("arn:"):
-            group = group.split(":")[6]
+            group = ":".join(group.split(":")[6:7])
         between = (params.get("startTime"), params.get("endTime"))
         events = await self._events(
             call.region,

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.match_expression import consists_of
 
 Test = Callable[[str], bool]
 JsonTest = Callable[[Any], bool]
@@ -160,13 +161,13 @@ def _comparison(path: str, mark: str, kind: str, text: str) -> JsonTest:
         if number is None:
             raise _invalid()
         return lambda value: _is_number(found := _look_up(value, path)) and COMPARISONS[mark](found, number)
-    wanted = re.compile(".*".join(re.escape(part) for part in re.split(r"\*+", text.replace('\\"', '"'))), re.DOTALL)
+    pieces = text.replace('\\"', '"').split("*")
 
     def test(value: Any) -> bool:
         found = _look_up(value, path)
         if found is MISSING or found is None or isinstance(found, dict | list):
             return False
-        same = found == number if _is_number(found) and number is not None else bool(wanted.fullmatch(_text(found)))
+        same = found == number if _is_number(found) and number is not None else consists_of(_text(found), pieces)
         return same == (mark == "=")
 
     return test

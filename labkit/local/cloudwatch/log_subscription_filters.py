@@ -10,6 +10,7 @@ import base64
 import gzip
 import itertools
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterator
 from copy import deepcopy
 from functools import lru_cache
@@ -21,6 +22,7 @@ from labkit.local.picture import Arrow, Picture
 
 Events = list[tuple[int, str]]
 
+FUNCTION_ARN = re.compile(r"arn:aws:lambda:[^:]*:[^:]*:function:.")
 MOST_FILTERS = 2
 LARGEST_PART = 400_000
 PAGE = 50
@@ -71,7 +73,7 @@ class LogSubscriptionFilters:
         name, arn = str(params.get("filterName") or ""), str(params.get("destinationArn") or "")
         group = params["logGroupName"]
         compile_filter_pattern(params.get("filterPattern") or "")
-        if not arn.startswith("arn:aws:lambda:"):
+        if not FUNCTION_ARN.match(arn):
             text = f"The local cloud sends log events to Lambda functions only; destinationArn was {arn}."
             raise AwsError("NotImplemented", text, 501)
         if group == f"/aws/lambda/{arn.split(':')[6]}":

@@ -163,6 +163,10 @@ class Metrics:
                 seen.add(name)
                 yield Metric(publisher.namespace, name, {})
 
+    def minutes(self, metric: Metric, region: str) -> set[int]:
+        """Return the minutes in which something was measured of *metric*."""
+        return set().union(*self._series_of(metric, region))
+
     def values(self, metric: Metric, region: str, start: int, end: int) -> Values:
         """Return how often each value of *metric* came in the minutes from *start* to before *end*."""
         found: Values = {}

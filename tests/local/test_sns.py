@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import email
 import email.policy
@@ -11,14 +12,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.local.api_call import AwsError
+from labkit.local.api_call import ApiCall, AwsError, Caller, Headers, HttpRequest
+from labkit.local.clock import Clock
 from labkit.local.pages.inbox_page import inbox_page
 from labkit.local.sns.email import confirmation_mail, notification_mail
 from labkit.local.sns.filter_policy import ATTRIBUTES, BODY, check_filter_policy, filtered_out
-from labkit.local.sns.http_endpoint import retry_pauses
+from labkit.local.sns.http_endpoint import check_url, retry_pauses
 from labkit.local.sns.message_attributes import check_message
 from labkit.local.sns.subscription_attributes import read_attributes
-from labkit.local.sns.subscriptions import EMAIL
+from labkit.local.sns.subscription_pages import SubscriptionPages
+from labkit.local.sns.subscriptions import EMAIL, Subscriptions
 from labkit.local.sns.topic_attributes import check_topic_attribute, effective_delivery_policy
 
 LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=4)
@@ -173,3 +176,69 @@ def test_nothing_of_a_mail_becomes_a_tag_or_an_attribute_of_the_inbox(mail, addr
     assert page.count("<") == innocent.count("<") + 2 * links
     assert page.count('<a href="http') == links
     assert all('"' not in link.partition('" rel="noopener">')[0] for link in page.split('<a href="')[1:])
+
+
+def test_an_attribute_nested_too_deeply_is_filtered_out():
+    """The message reaches those who do not filter, as one with any attribute that no filter can read."""
+    attributes = {"a": {"DataType": "String.Array", "StringValue": "[" * 100_000}}
+
+    assert filtered_out('{"a": ["x"]}', ATTRIBUTES, "", attributes) == "InvalidAttributes"
+
+
+def test_a_url_that_http_cannot_ask_for_is_refused():
+    """It would be accepted and never reached: a URL has ASCII letters only, the others are percent-encoded."""
+    with pytest.raises(AwsError, match="Endpoint"):
+        check_url("http", "http://localhost:8000/h\u00f6ren")
+
+
+class Days(Clock):
+    """A clock that is put forward."""
+
+    days = 0.0
+
+    def now(self):
+        """Count from the epoch."""
+        return self.days * 86_400
+
+
+@pytest.fixture
+def pending():
+    """A topic's subscriptions with one that waits for its confirmation; the clock, and who were asked to confirm."""
+    clock, asked = Days(), []
+    topic = {"arn": "arn:aws:sns:us-east-1:123456789012:alerts", "attributes": {}}
+    subscriptions = Subscriptions(topic=lambda call: topic, ask=asked.append, clock=clock)
+    params = {"TopicArn": topic["arn"], "Protocol": "email", "Endpoint": "ops@example.com"}
+    administrator = Caller("administrator", "arn:aws:iam::123456789012:user/lab-administrator")
+    request = HttpRequest("POST", "/", "", Headers([]))
+    call = ApiCall("sns", "Subscribe", params, "us-east-1", administrator, "1", request)
+    subscriptions.subscribe(call)
+    return subscriptions, call, clock, asked
+
+
+def test_who_did_not_confirm_in_two_days_is_gone_and_can_subscribe_again(pending):
+    """The link of the first mail has expired; the second mail has one that works. SNS developer guide, Unsubscribe."""
+    subscriptions, call, clock, asked = pending
+
+    clock.days = 2.1
+    listed = subscriptions.list_subscriptions_by_topic(call)["Subscriptions"]
+    subscriptions.subscribe(call)
+
+    assert listed == []
+    confirmed = subscriptions.confirm(asked[1]["topic"], asked[1]["token"])
+    assert (confirmed["endpoint"], subscriptions.count(asked[0]["topic"])) == ("ops@example.com", (1, 0))
+
+
+def test_what_a_mailed_link_did_is_kept(pending):
+    """No call of AWS is made then, by which durability would know that there is something to write down."""
+    subscriptions, _, _, [subscription] = pending
+    noted = []
+    pages = SubscriptionPages(subscriptions, note=lambda *change: noted.append(change))
+    request = HttpRequest("GET", "/", "", Headers([]))
+    confirm = {"TopicArn": subscription["topic"], "Token": subscription["token"]}
+    unsubscribe = {"SubscriptionArn": subscription["arn"], "Token": subscription["unsubscribe_token"]}
+
+    answers = [asyncio.run(pages.confirm(request, query)) for query in ({}, confirm)]
+    answers.append(asyncio.run(pages.unsubscribe(request, unsubscribe)))
+
+    assert [answer.status for answer in answers] == [404, 200, 200]
+    assert noted == [("settings",)] * 2

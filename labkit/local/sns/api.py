@@ -61,7 +61,7 @@ class Sns:
             measure=measure,
             note=note,
         )
-        self.pages = SubscriptionPages(self._subscriptions)
+        self.pages = SubscriptionPages(self._subscriptions, note=note)
         self.publish_by_role = self._publishing.publish_for
 
     @property

@@ -53,7 +53,7 @@ def filtered_out(policy: str, scope: str, message: str, attributes: dict[str, An
         return "" if _compiled(policy).matches(body) else BODY
     try:
         values = {name: value for name, one in attributes.items() for value in _values(one)}
-    except ValueError:
+    except (ValueError, RecursionError):
         return "InvalidAttributes"
     if _compiled(policy).matches(values):
         return ""

@@ -34,7 +34,7 @@ def check_url(protocol: str, url: str) -> None:
         host, port = parts.hostname or "", parts.port  # reading the port may fail
     except ValueError:
         raise invalid("Unreachable Endpoint") from None
-    if parts.scheme != protocol or not host or port == 0:
+    if parts.scheme != protocol or not host or port == 0 or not url.isascii():
         raise invalid("Endpoint must match the specified protocol")
     if not _is_loopback(host):
         text = f"the local cloud delivers to this computer only (localhost, 127.0.0.1); the endpoint was on {host}"

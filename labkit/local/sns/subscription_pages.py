@@ -6,6 +6,7 @@ https://docs.aws.amazon.com/sns/latest/dg/sns-email-notifications.html
 from __future__ import annotations
 
 import html
+from collections.abc import Callable
 
 from labkit.local.api_call import AwsError, HttpRequest, HttpResponse
 from labkit.local.pages.inbox_page import HEADERS, page
@@ -15,8 +16,8 @@ from labkit.local.sns.subscriptions import Subscriptions
 class SubscriptionPages:
     """Confirm and unsubscribe, by link."""
 
-    def __init__(self, subscriptions: Subscriptions) -> None:
-        self._subscriptions = subscriptions
+    def __init__(self, subscriptions: Subscriptions, *, note: Callable[..., None]) -> None:
+        self._subscriptions, self._note = subscriptions, note
 
     async def confirm(self, request: HttpRequest, query: dict[str, str]) -> HttpResponse:
         """Confirm a subscription for the person who opened the mailed link."""
@@ -26,6 +27,7 @@ class SubscriptionPages:
             return _page(
                 404, "This link confirms nothing", "It is not complete, has expired, or its subscription is gone."
             )
+        self._note("settings")
         return _page(
             200,
             "Subscription confirmed!",
@@ -47,6 +49,7 @@ class SubscriptionPages:
                 "It was confirmed with AuthenticateOnUnsubscribe: only a signed call of Unsubscribe ends it.",
             )
         self._subscriptions.end(subscription["arn"])
+        self._note("settings")
         return _page(
             200,
             "Subscription removed!",

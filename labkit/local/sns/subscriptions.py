@@ -55,7 +55,14 @@ class Subscriptions:
 
     def of_topic(self, topic_arn: str) -> list[dict[str, Any]]:
         """Return the subscriptions of a topic, confirmed or not."""
-        return [subscription for subscription in self.by_arn.values() if subscription["topic"] == topic_arn]
+        return [subscription for subscription in self._all() if subscription["topic"] == topic_arn]
+
+    def _all(self) -> list[dict[str, Any]]:
+        """Return all subscriptions, once those are forgotten that nobody has confirmed in two days."""
+        oldest = self._clock.now() - TOKEN_SECONDS
+        for arn in [arn for arn, one in self.by_arn.items() if one["token"] and one["since"] < oldest]:
+            self.end(arn)
+        return list(self.by_arn.values())
 
     def count(self, topic_arn: str) -> tuple[int, int]:
         """Count the confirmed and the pending subscriptions of a topic."""
@@ -81,8 +88,8 @@ class Subscriptions:
         endpoint, fifo = str(call.params.get("Endpoint") or ""), "FifoTopic" in topic["attributes"]
         _check_endpoint(protocol, endpoint, fifo=fifo)
         attributes = read_attributes(call.params.get("Attributes") or {}, protocol, fifo=fifo)
-        key = (topic["arn"], protocol, endpoint)
-        existing = next((s for s in self.by_arn.values() if (s["topic"], s["protocol"], s["endpoint"]) == key), None)
+        mine = self.of_topic(topic["arn"])
+        existing = next((s for s in mine if (s["protocol"], s["endpoint"]) == (protocol, endpoint)), None)
         if existing and not same_attributes(existing["attributes"], attributes):
             raise invalid("Attributes Reason: Subscription already exists with different attributes")
         confirmed = protocol in ("sqs", "lambda")
@@ -154,7 +161,7 @@ class Subscriptions:
 
     def list_subscriptions(self, call: ApiCall) -> dict[str, Any]:
         """List the subscriptions of the region, in pages of 100."""
-        return self._page(call, [arn for arn in self.by_arn if arn.split(":")[3] == call.region])
+        return self._page(call, [s["arn"] for s in self._all() if s["arn"].split(":")[3] == call.region])
 
     def list_subscriptions_by_topic(self, call: ApiCall) -> dict[str, Any]:
         """List the subscriptions of a topic, in pages of 100."""

@@ -64,10 +64,7 @@ class Iam:
     ) -> None:
         self._role, self._read_permissions, self._session = role, permissions, session
         self._resource_policies, self._now = resource_policies, now
-        self._policies_on: dict[str, Document | None] = {}
-        self._permissions: dict[str, tuple[Permissions, bool]] = {}
-        self._verdicts: dict[tuple[str, str, str], str] = {}
-        self._decisions: dict[tuple[str, str, str], Decision] = {}
+        self._forget()
 
     async def authorise(self, call: ApiCall) -> None:
         """Let a caller pass where the policies that concern the call allow it.
@@ -93,19 +90,20 @@ class Iam:
 
     async def why_not(self, call: ApiCall, action: str, resource: str) -> str:
         """Return why the caller may not, as AWS says it, or ``""``."""
-        policy, caller = await self._policy_on(call.service, resource), call.caller
+        caller, verdicts = call.caller, self._verdicts  # these, even if they are out of date before all is read
+        policy = await self._policy_on(call.service, resource)
         if caller.kind == "administrator":
             decision = _by_resource(policy, caller, action, resource, self._context(call, {})) if policy else "allow"
             return f"with an explicit deny in {WHERE[1]}" if decision == "explicit-deny" else ""
         permissions, varies = await self._permissions_of(caller)
         varies = varies or (policy is not None and depends_on_context([policy]))
         question = (caller.arn, action, resource)
-        if not varies and question in self._verdicts:
-            return self._verdicts[question]
+        if not varies and question in verdicts:
+            return verdicts[question]
         context = self._context(call, permissions.tags) if varies else {}
         verdict = _verdict(permissions, policy, caller, (action, resource), context)
         if not varies:
-            _remember(self._verdicts, question, verdict)
+            _remember(verdicts, question, verdict)
         return verdict
 
     async def _policy_on(self, service: str, resource: str) -> Document | None:
@@ -113,9 +111,10 @@ class Iam:
         read, arn = self._resource_policies.get(service), resource.partition("/")[0]
         if read is None:
             return None
-        if arn not in self._policies_on:
-            self._policies_on[arn] = await read(arn)
-        return self._policies_on[arn]
+        policies = self._policies_on
+        if arn not in policies:
+            policies[arn] = await read(arn)
+        return policies[arn]
 
     def _context(self, call: ApiCall, tags: Mapping[str, str]) -> Context:
         return context_of(call, tags, self._now())
@@ -128,23 +127,24 @@ class Iam:
         return Permissions(found.identity, found.boundary, {**found.tags, **tags}, policies), True
 
     async def _of_principal(self, arn: str) -> tuple[Permissions, bool]:
-        if arn not in self._permissions:
+        known = self._permissions
+        if arn not in known:
             permissions = Permissions(**await self._read_permissions(arn))
-            self._permissions[arn] = permissions, permissions.depend_on_context()
-        return self._permissions[arn]
+            known[arn] = permissions, permissions.depend_on_context()
+        return known[arn]
 
     async def role_can(self, role_arn: str, action: str, resource: str) -> bool:
         """Whether the policies of a role allow an action; remembered, as a function asks the same again and again."""
-        question = (role_arn, action, resource)
-        if question in self._decisions:
-            return self._decisions[question] == "allow"
+        question, decisions = (role_arn, action, resource), self._decisions
+        if question in decisions:
+            return decisions[question] == "allow"
         permissions, varies = await self._of_principal(role_arn)
         context = principal_context(role_arn, permissions.tags, self._now())
         decision = evaluate(permissions.identity, action, resource, context)
         if decision == "allow" and permissions.boundary:
             decision = evaluate([permissions.boundary], action, resource, context)
         if not varies:
-            _remember(self._decisions, question, decision)
+            _remember(decisions, question, decision)
         return decision == "allow"
 
     async def caller_can(
@@ -177,10 +177,14 @@ class Iam:
     def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Read policies anew after a call that writes what decides."""
         if call.service == "iam" or call.operation in POLICY_WRITES.get(call.service, ()):
-            self._permissions.clear()
-            self._policies_on.clear()
-            self._verdicts.clear()
-            self._decisions.clear()
+            self._forget()
+
+    def _forget(self) -> None:
+        """Remember in new dicts: what is judged meanwhile, by what was read before, goes into the old ones."""
+        self._policies_on: dict[str, Document | None] = {}
+        self._permissions: dict[str, tuple[Permissions, bool]] = {}
+        self._verdicts: dict[tuple[str, str, str], str] = {}
+        self._decisions: dict[tuple[str, str, str], Decision] = {}
 
 
 def _remember(remembered: dict[Any, Any], question: Any, answer: Any) -> None:

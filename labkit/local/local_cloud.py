@@ -60,11 +60,13 @@ class LocalCloud:
         durability: Durability,
         features: dict[str, Feature],
         starting: list[Callable[[], Awaitable[None]]],
+        keeping: list[Callable[[], Awaitable[None]]],
         closing: list[Callable[[], Any]],
     ) -> None:
         self.server, self.gateway, self.features, self.moto = server, gateway, features, moto
         self.durability = durability
-        self._settings, self._mails, self._starting, self._closing = settings, mails, starting, closing
+        self._settings, self._mails = settings, mails
+        self._starting, self._keeping, self._closing = starting, keeping, closing
         self._importing: asyncio.Task[None] | None = None
 
     async def restore(self) -> None:
@@ -73,6 +75,7 @@ class LocalCloud:
         Raises:
             Unreadable: What was kept is damaged, or of another version. This local cloud is then good for nothing more
                 than to be closed.
+            OSError: Nothing can be kept.
         """
         await self._mails.start()
         if not await self.durability.restore():
@@ -101,6 +104,8 @@ class LocalCloud:
 
     async def keep(self) -> None:
         """Keep everything as it is now: what happens from now on is lost."""
+        for write in self._keeping:
+            await write()
         await self.durability.close()
 
     async def forget(self) -> None:

@@ -493,6 +493,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         durability=durability,
         features=features,
         starting=[metrics.start],
+        keeping=[functions.logs_written],
         closing=closing,
     )
 

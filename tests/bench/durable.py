@@ -1,9 +1,8 @@
 """What durability costs: ``python -m tests.bench.durable [--visits 500] [--rounds 4]``.
 
 Two local clouds, one that keeps everything and one that keeps nothing (``--no-state``), get the application and
-the same visits in turn, round by round. Then the first is killed (kill -9) and started again: how long does that
-take, and is
-everything there?
+the same visits in turn, round by round. Then the first is killed (kill -9) and started again: how long does that take,
+and is everything there?
 """
 
 from __future__ import annotations

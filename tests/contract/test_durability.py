@@ -338,6 +338,21 @@ def test_everything_stays_and_goes_on(how, ending, *, client, function, pipeline
         assert next(part, "done") == "done"
 
 
+def test_the_log_of_a_function_that_has_just_answered_is_there_after_the_next_start(ending, client, function):  # noqa: F811
+    """Lines are written behind the scenes and kept within a second: the end of the local cloud waits for them."""
+    echo = function(ECHO)
+    name = echo.rpartition(":")[2]
+    client("lambda").invoke(FunctionName=echo, Payload=b'{"n": 1}')
+    client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")
+    client("lambda").invoke(FunctionName=echo, Payload=b'{"n": 2}')
+
+    ending.again("SIGTERM")
+
+    events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+    assert [event["message"] for event in events if "seen" in event["message"]] == ["seen 1\n", "seen 2\n"]
+    assert events[-1]["message"].startswith("REPORT")
+
+
 def test_reset_begins_clean(ending, client, queue, tmp_path):  # noqa: F811
     """`labkit up --reset`, also while one runs; the keys stay, so that no kernel has to connect again."""
     queue()

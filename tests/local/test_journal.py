@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import pickle
 import random
+import time
 from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from labkit.local.durability.durability import Durability
 from labkit.local.durability.journal import Journal
 from labkit.local.durability.journal_file import JournalFile, Unreadable, framed
 from labkit.local.durability.reading import Reading
-from labkit.local.moto_app.state import moto_version
+from labkit.local.moto_app.app import MotoApp, backend
+from labkit.local.moto_app.containers import log_stream
+from labkit.local.moto_app.state import MotoState, moto_version
+from labkit.local.moto_app.state_changes import Changes
 from tests.in_process import in_process
 from tests.local.test_snapshots import NOBODY, fill, snapshots
 
@@ -110,22 +116,112 @@ def test_a_call_is_kept_or_told_that_it_may_be_lost_while_the_journal_ends(tmp_p
             for _ in range(20):
                 await asyncio.sleep(0)
 
-        moto = SimpleNamespace(changes=("something",), collect=collect, everything=collect)
+        something = Changes(backends={("s3", "aws")})
+        moto = SimpleNamespace(changes=something, uncollected=(), collect=collect, everything=collect)
         file = JournalFile(tmp_path / "state.journal", {"moto": moto_version()})
         durability = Durability(file, moto=moto, touched_by={}, activity=lambda: 0, emit=lambda *a, **k: None)
-        await then(1, 2)
+        await then(1)
         await durability.restore()
         ending = asyncio.create_task(durability.close())
         await then()
         before = asyncio.create_task(durability.kept())
-        await then(3)
+        await then(2)
         behind = asyncio.create_task(durability.kept())
-        await then(4)
+        await then(3)
         await ending
         return await before, (await asyncio.gather(behind, return_exceptions=True))[0].code, len(collected)
 
-    assert asyncio.run(end()) == (None, "ServiceUnavailable", 4)
-    assert reading_of(tmp_path / "state.journal").of_moto[-1] == ("of moto", 3)
+    assert asyncio.run(end()) == (None, "ServiceUnavailable", 3)
+    assert reading_of(tmp_path / "state.journal").of_moto[-1] == ("of moto", 2)
+
+
+def put_line(cloud, message):
+    """Write one line to a log stream."""
+    line = {"timestamp": int(time.time() * 1000), "message": message}
+    cloud.client("logs").put_log_events(logGroupName="g", logStreamName="s", logEvents=[line])
+
+
+@contextlib.contextmanager
+def moto_from(journal):
+    """Let moto have what the journal says of it."""
+    state = MotoState(MotoApp())
+    asyncio.run(state.restore(reading_of(journal).of_moto))
+    try:
+        yield
+    finally:
+        asyncio.run(state.reset())
+
+
+@pytest.fixture
+def fails_once(monkeypatch):
+    """Let the next look at moto's changes fail when it is done."""
+
+    def fail_once():
+        collect, failing = MotoState._collect, [RuntimeError("not today")]
+
+        def collected(self, changes):
+            records = collect(self, changes)
+            if failing:
+                raise failing.pop()
+            return records
+
+        monkeypatch.setattr(MotoState, "_collect", collected)
+
+    return fail_once
+
+
+@pytest.mark.parametrize("then", ["another change", "the end"])
+def test_what_could_not_be_made_a_record_of_is_written_the_next_time(then, fails_once, tmp_path, capsys):
+    """A bug of labkit costs one answer, and nothing of what was done: it is tried again, and the log says why."""
+    journal, lines = tmp_path / "state.journal", ["first"]
+    with in_process(tmp_path, journal=journal, **STILL) as cloud:
+        logs = cloud.client("logs")
+        logs.create_log_group(logGroupName="g")
+        logs.create_log_stream(logGroupName="g", logStreamName="s")
+        fails_once()
+
+        with pytest.raises(ClientError) as refused:
+            put_line(cloud, "first")
+        read = logs.get_log_events(logGroupName="g", logStreamName="s")["events"]
+        if then == "another change":
+            put_line(cloud, "second")
+            lines.append("second")
+        else:
+            cloud.run(lambda parts: parts.keep())
+
+    assert refused.value.response["Error"]["Code"] == "InternalFailure"
+    assert [event["message"] for event in read] == ["first"]
+    with moto_from(journal):
+        assert [event.message for event in log_stream(("logs", "us-east-1", "g", "s")).events] == lines
+    assert "RuntimeError: not today" in capsys.readouterr().err
+
+
+def test_what_happens_while_the_journal_cannot_begin_anew_goes_into_the_old_one(tmp_path, monkeypatch):
+    """A snapshot that cannot be written takes nothing with it: neither what was done meanwhile nor what comes."""
+    journal = tmp_path / "state.journal"
+    everything = MotoState.everything
+
+    def refuse(*paths):
+        raise PermissionError("in use")
+
+    async def and_meanwhile(self):
+        backend("s3", "aws").create_bucket("meanwhile", "us-east-1")
+        self.changes.backends.add(("s3", "aws"))
+        return await everything(self)
+
+    with in_process(tmp_path, journal=journal, **STILL) as cloud:
+        cloud.client("s3").create_bucket(Bucket="before")
+        with monkeypatch.context() as patched:
+            patched.setattr(MotoState, "everything", and_meanwhile)
+            patched.setattr(os, "replace", refuse)
+            cloud.run(lambda parts: parts.durability._compact(parts.durability._journal))
+        for bucket in ("before", "meanwhile"):
+            cloud.client("s3").put_object(Bucket=bucket, Key="after", Body=b"x")
+
+    with moto_from(journal):
+        assert {name: list(one.keys) for name, one in backend("s3", "aws").buckets.items()} == {
+            "before": ["after"], "meanwhile": ["after"],
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize("suffix", ["", ".fifo"])

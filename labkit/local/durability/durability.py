@@ -77,11 +77,14 @@ class Durability:
 
         Raises:
             Unreadable: It is damaged, or of another format, or a part of the local cloud cannot go on from it.
+            OSError: There is no journal yet, and none can be written.
         """
         if self._journal is None:
             return False
         found = await self._journal.read(self._go_on)
-        if found is None or self._journal.has_outgrown(SMALL, 1):
+        if found is None:
+            await self._begin_anew(self._journal)
+        elif self._journal.has_outgrown(SMALL, 1):
             await self._compact(self._journal)
         self._sweeping = asyncio.create_task(self._sweep(self._journal))
         return found is not None
@@ -238,16 +241,22 @@ class Durability:
     # --- A new beginning, and the end ---------------------------------------------------------------------------------
 
     async def _compact(self, journal: Journal) -> None:
-        """Begin the journal anew with a snapshot of everything; if that fails the old one goes on."""
+        """Begin the journal anew; if that fails, whatever the reason, the old one goes on."""
+        try:
+            await self._begin_anew(journal)
+        except Exception as error:
+            self._tell(error)
+
+    async def _begin_anew(self, journal: Journal) -> None:
+        """Write a snapshot of everything in the place of the journal. What has changed meanwhile comes behind it."""
         async with self._lock:
-            journal.add(*await self._moto.collect())
-            self._record_touched(journal)
-            of_moto = await self._moto.everything()
-            states = ((name, feature.snapshot()) for name, feature in self.features.items())
             try:
+                of_moto = await self._moto.everything()
+                states = ((name, feature.snapshot()) for name, feature in self.features.items())
                 journal.begin_anew(self.state_id, states, of_moto)
-            except OSError as error:
-                self._tell(error)
+            except Exception:
+                self._moto.doubt()  # what it has told of stands in no journal
+                raise
 
     async def forget(self) -> None:
         """Drop what was restored of moto's state, and write no more."""
@@ -259,9 +268,10 @@ class Durability:
         journal = self._journal
         if journal is None:
             return
+        self._collect_logs()
         self._touched.update(self.features)
         await self._keep_for_nobody()
-        if journal.waits or journal.has_outgrown(SMALL, 1):
+        if journal.waits or self._moto.uncollected or journal.has_outgrown(SMALL, 1):
             await self._compact(journal)
         await self._end_journal()
         self._closed = True

@@ -36,13 +36,16 @@ Record = tuple[Any, ...]
 
 
 class MotoState:
-    """Turns changes into records; *call_made* is told of every call, *collect* returns what it changed."""
+    """Turns changes into records; *call_made* is told of every call, *collect* returns what it changed.
+
+    *uncollected* is what could not be made a record of; the next :meth:`collect` tries again.
+    """
 
     def __init__(self, moto: MotoApp) -> None:
         self._moto = moto
         self._known: dict[Place, Any] = {}
         self._lengths: dict[Place, int] = {}
-        self.changes = Changes()
+        self.changes, self.uncollected = Changes(), Changes()
 
     def call_made(self, call: ApiCall) -> None:
         """Take note of a call that moto may have answered; :meth:`collect` looks what became of it."""
@@ -52,12 +55,23 @@ class MotoState:
     async def collect(self) -> list[Record]:
         """Return a record of everything that changed since the last time, as it is now."""
         changes, self.changes = self.changes, Changes()
-        return await self._moto.run(self._collect, changes)
+        changes.update(self.uncollected)
+        try:
+            records = await self._moto.run(self._collect, changes)
+        except Exception:
+            self.uncollected = changes
+            self.doubt()
+            raise
+        self.uncollected = Changes()
+        return records
 
     async def everything(self) -> list[Record]:
         """Return records that hold all there is."""
-        self.changes = Changes()
         return await self._moto.run(self._everything)
+
+    def doubt(self) -> None:
+        """Take it that the journal knows no container: what is touched from now on is written whole."""
+        self._known, self._lengths = {}, {}
 
     async def restore(self, records: list[Record]) -> None:
         """Put moto into the state that *records* tell of, in their order."""
@@ -70,7 +84,7 @@ class MotoState:
     # --- In moto's thread ---------------------------------------------------------------------------------------------
 
     def _everything(self) -> list[Record]:
-        self._known, self._lengths = {}, {}
+        self.doubt()
         return [self._backend(service, region) for service, region in existing_backends()]
 
     def _collect(self, changes: Changes) -> list[Record]:

@@ -35,6 +35,13 @@ class Changes:
     def __bool__(self) -> bool:
         return bool(self.backends or self.objects or self.items or self.grown or self.rewritten)
 
+    def update(self, other: Changes) -> None:
+        """Add the changes of *other*."""
+        for name in ("backends", "objects", "grown", "rewritten"):
+            getattr(self, name).update(getattr(other, name))
+        for table, items in other.items.items():
+            self.items.setdefault(table, []).extend(items)
+
     def add(self, call: ApiCall) -> None:
         """Take note of what *call* may have changed; one that does not name it as the model says was refused."""
         with contextlib.suppress(KeyError, TypeError, AttributeError):

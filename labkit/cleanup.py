@@ -158,7 +158,7 @@ def _trail(client: Client, one: Resource) -> None:
 
 def _usage_plan(client: Client, one: Resource) -> None:
     gateway = client("apigateway")
-    for key in gateway.get_usage_plan_keys(usagePlanId=one.id)["items"]:
+    for key in gateway.get_usage_plan_keys(usagePlanId=one.id, limit=500)["items"]:
         gateway.delete_usage_plan_key(usagePlanId=one.id, keyId=key["id"])
     for stage in gateway.get_usage_plan(usagePlanId=one.id).get("apiStages", []):
         remove = {"op": "remove", "path": "/apiStages", "value": f"{stage['apiId']}:{stage['stage']}"}

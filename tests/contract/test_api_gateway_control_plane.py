@@ -304,22 +304,6 @@ def test_a_response_that_is_not_there_is_not_found(api: Api, operation: str, kin
     )
 
 
-@pytest.mark.parametrize(
-    ("given", "code", "part"),
-    [
-        ({"quota": {"limit": 5, "period": "YEAR"}}, INVALID, "enum value set: [DAY, WEEK, MONTH]"),
-        ({"quota": {"period": "DAY"}}, BAD, "/quota/limit"),
-        ({"quota": {"limit": -1, "period": "DAY"}}, BAD, "/quota/limit"),
-        ({"throttle": {"rateLimit": -1.0}}, BAD, "/throttle/rateLimit"),
-    ],
-)
-def test_limits_that_no_usage_plan_can_have(api: Api, given: dict[str, Any], code: str, part: str):
-    """They would fail when a request comes, and not where they were written."""
-    refused, message, _ = error_of(lambda: api.gateway.create_usage_plan(name="p", **given))
-
-    assert (refused, part in message) == (code, True)
-
-
 def test_what_the_local_cloud_cannot_do_it_does_not_promise(api: Api):
     """An API that only looks cloned, or linked to a network, would mislead."""
     address = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
@@ -332,3 +316,16 @@ def test_what_the_local_cloud_cannot_do_it_does_not_promise(api: Api):
     ]
 
     assert [(code, status) for code, _, status in refused] == [("NotImplemented", 501)] * 2
+
+
+def test_a_patch_of_a_stage_that_fails_changes_nothing(api: Api):
+    """Also where only its last operation cannot be."""
+    api.preflight(api.root)
+    api.deploy()
+    stage = {"restApiId": api.id, "stageName": "prod"}
+    patch = [
+        {"op": "replace", "path": "/description", "value": "changed"}, {"op": "remove", "path": "/~1x/POST"},
+    ]  # fmt: skip
+
+    assert error_of(lambda: api.gateway.update_stage(**stage, patchOperations=patch))[0] == BAD
+    assert "description" not in api.gateway.get_stage(**stage)

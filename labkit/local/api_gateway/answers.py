@@ -1,6 +1,7 @@
 """What moto answers, in AWS's form: defaults that it leaves out are there, and what is empty is not.
 
-As LocalStack's tests recorded it on AWS (``test_apigateway_api``, 2024-04 to 2025-07).
+As LocalStack's tests recorded it on AWS (``test_apigateway_api``, ``test_apigateway_common`` and
+``test_apigateway_extended``, 2023-07 to 2025-09).
 """
 
 from __future__ import annotations
@@ -10,9 +11,11 @@ from typing import Any
 
 from labkit.local.api_gateway.gateway_error import TYPES
 from labkit.local.api_gateway.gateway_responses import DEFAULT_TEMPLATES
+from labkit.local.api_gateway.paging import page
 
 Shown = dict[str, Any]
 Params = dict[str, Any]
+Form = Callable[[Shown, Params], Shown]
 
 EMPTY: tuple[Any, ...] = (None, [], {}, "")
 
@@ -96,31 +99,51 @@ def gateway_response(response_type: str, configured: Shown) -> Shown:
     }
 
 
+def usage_plan(one: Shown, params: Params) -> Shown:
+    """A usage plan by itself: with its tags, also where it has none."""
+    return {"tags": {}, **listed_usage_plan(one, params)}
+
+
+def listed_usage_plan(one: Shown, params: Params) -> Shown:
+    """A usage plan among others, or just made: its quota has an offset, 0 unless somebody said otherwise."""
+    shown = _without_empty(one, but="apiStages")
+    return {**shown, "quota": {"offset": 0, **shown["quota"]}} if "quota" in shown else shown
+
+
 def _without_empty(one: Shown, *, but: str = "") -> Shown:
     return {name: value for name, value in one.items() if name == but or value not in EMPTY}
 
 
-def _list_of(form: Callable[[Shown, Params], Shown]) -> Callable[[Shown, Params], Shown]:
+def _pages_of(form: Form = lambda one, _: one, *, newest_first: bool = False) -> Form:
     def shown(answer: Shown, params: Params) -> Shown:
-        name = "item" if "item" in answer else "items"
-        return {**answer, name: [form(one, params) for one in answer.get(name) or []]}
+        items, position = page(answer["item"][::-1] if newest_first else answer["item"], params)
+        return {"item": [form(one, params) for one in items], **position}
 
     return shown
 
 
-FORMS: Mapping[str, Callable[[Shown, Params], Shown]] = {
+FORMS: Mapping[str, Form] = {
     "CreateRestApi": new_rest_api,
     "CreateStage": stage,
+    "CreateUsagePlan": listed_usage_plan,
+    "GetApiKeys": _pages_of(newest_first=True),
+    "GetAuthorizers": _pages_of(),
+    "GetDeployments": _pages_of(),
     "GetIntegration": integration,
     "GetIntegrationResponse": integration_response,
     "GetMethod": method,
     "GetMethodResponse": lambda one, _: _without_empty(one),
+    "GetModels": _pages_of(),
+    "GetRequestValidators": _pages_of(),
     "GetResource": resource,
-    "GetResources": _list_of(resource),
+    "GetResources": _pages_of(resource),
     "GetRestApi": rest_api,
-    "GetRestApis": _list_of(rest_api),
+    "GetRestApis": _pages_of(rest_api),
     "GetStage": stage,
-    "GetStages": _list_of(stage),
+    "GetStages": lambda stages, params: {"item": [stage(one, params) for one in stages["item"]]},  # all on one page
+    "GetUsagePlan": usage_plan,
+    "GetUsagePlanKeys": _pages_of(newest_first=True),
+    "GetUsagePlans": _pages_of(listed_usage_plan),
     "ImportRestApi": new_rest_api,
     "PutIntegration": integration,
     "PutIntegrationResponse": put_integration_response,
@@ -132,5 +155,6 @@ FORMS: Mapping[str, Callable[[Shown, Params], Shown]] = {
     "UpdateResource": resource,
     "UpdateRestApi": rest_api,
     "UpdateStage": stage,
+    "UpdateUsagePlan": usage_plan,
 }
 CREATED = frozenset({"CreateRestApi"})  # moto answers 200, AWS 201

@@ -12,7 +12,7 @@ import asyncio
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, Forward, HttpResponse
@@ -21,7 +21,7 @@ from labkit.local.api_gateway.answers import CREATED, FORMS, gateway_response
 from labkit.local.api_gateway.errors import bad_request, not_found
 from labkit.local.api_gateway.gateway_error import TYPES
 from labkit.local.api_gateway.import_rest_api import Imports
-from labkit.local.api_gateway.metering import Metering
+from labkit.local.api_gateway.paging import page
 from labkit.local.api_gateway.stage_checks import SETTINGS_OF_METHOD, asks_for_logs
 from labkit.local.api_gateway.tags import Tags
 
@@ -63,6 +63,7 @@ class ControlPlane:
         self._deployed = deployed
         self._serialise = serialise
         self._may_write_logs = may_write_logs
+        self._usage, self._now = usage, now
         self._test_invoke_method = test_invoke_method
         self._one_at_a_time = asyncio.Lock()
         imports = Imports(create=changes.import_api, change=changes.put_api)
@@ -72,6 +73,7 @@ class ControlPlane:
             "FlushStageAuthorizersCache": _nothing,  # who asks authorizers hears of every call, of this one too
             "GetGatewayResponse": self._get_gateway_response,
             "GetGatewayResponses": self._get_gateway_responses,
+            "GetUsage": self._get_usage,
             "ImportRestApi": imports.import_rest_api,
             "PutRestApi": imports.put_rest_api,
             "UpdateIntegration": lambda call: changes.patch_integration(call.params, call.region),
@@ -79,7 +81,9 @@ class ControlPlane:
             "UpdateRestApi": lambda call: changes.patch_rest_api(
                 call.params["restApiId"], call.region, call.params.get("patchOperations") or []
             ),
-            **Metering(reads, changes, usage=usage, now=now).operations,
+            "UpdateUsagePlan": lambda call: changes.patch_usage_plan(
+                call.region, call.params["usagePlanId"], call.params.get("patchOperations") or []
+            ),
             **Tags(changes).operations,
         }
         self._afterwards: Mapping[str, Afterwards] = {
@@ -92,6 +96,7 @@ class ControlPlane:
             "DeleteStage": lambda call, _: changes.detach_stages(
                 call.region, call.params["restApiId"], call.params["stageName"]
             ),
+            "DeleteUsagePlan": lambda call, _: changes.forget_plan(call.region, call.params["usagePlanId"]),
             "UpdateStage": self._remove_method_settings,
         }
 
@@ -214,10 +219,6 @@ class ControlPlane:
             return None
         api_id, name = call.params["restApiId"], call.params["stageName"]
         live = (await self._reads.live(api_id))["stages"][name]
-        if unset := sorted(removed - live["methodSettings"].keys()):
-            raise bad_request(
-                f"Cannot remove method setting {unset[0]} because there is no method setting for this method"
-            )
         left = {key: settings for key, settings in live["methodSettings"].items() if key not in removed}
         await self._changes.keep_stage_settings(api_id, call.region, name, {**live, "methodSettings": left})
         return {**stage, "methodSettings": left}
@@ -230,6 +231,17 @@ class ControlPlane:
     async def _get_gateway_response(self, call: ApiCall) -> dict[str, Any]:
         setup = await self._reads.setup(call.params["restApiId"], call.region)
         return gateway_response(call.params["responseType"], setup["gatewayResponses"])
+
+    async def _get_usage(self, call: ApiCall) -> dict[str, Any]:
+        """What the keys of a plan used on each day, and what remained."""
+        asked = call.params
+        plan = (await self._reads.metering(call.region))["usagePlans"][asked["usagePlanId"]]
+        start, end = (date.fromisoformat(asked[name]) for name in ("startDate", "endDate"))
+        last = min(end, datetime.fromtimestamp(self._now(), UTC).date())
+        keys, position = page([key for key in plan["keys"] if asked.get("keyId") in (None, key["id"])], asked)
+        used = {key["id"]: self._usage(plan, key["id"], start, last) for key in keys}
+        named = {name: asked[name] for name in ("usagePlanId", "startDate", "endDate")}
+        return {**named, "items": used, **position}
 
 
 async def _nothing(_: ApiCall) -> dict[str, Any]:

@@ -112,18 +112,17 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
 # Without the API these miss the resource first.
 NAMED_BY_RESOURCE = frozenset({"GetIntegration", "GetMethod", "PutIntegration", "PutIntegrationResponse", "PutMethod"})
 OF_KEYS_AND_PLANS: Mapping[str, tuple[Check, ...]] = {
-    "CreateUsagePlanKey": (plans.known_plan,),
+    "CreateUsagePlan": (plans.new_plan,),
+    "CreateUsagePlanKey": (plans.known_plan, plans.known_key_id, plans.new_plan_key),
     "DeleteUsagePlan": (plans.known_plan, plans.detached_plan),
     "DeleteUsagePlanKey": (plans.known_plan, plans.key_of_plan),
-    "GetUsage": (plans.known_plan,),
-    "GetUsagePlanKeys": (plans.known_plan,),
+    "GetUsage": (plans.known_plan, plans.usage_range),
     "UpdateApiKey": (plans.known_key, patches.api_key_patch),
-    "UpdateUsagePlan": (plans.known_plan,),
+    "UpdateUsagePlan": (plans.known_plan, plans.plan_patch),
 }
 ALONE: Mapping[str, Callable[[Params], None]] = {
     "CreateApiKey": plans.api_key,
     "CreateRestApi": new_rest_api,
-    "CreateUsagePlan": plans.new_plan,
     "GetExport": no_export,
     "UpdateRestApi": rest_api_patch,
 }

@@ -64,7 +64,7 @@ def deployable(params: Params, setup: Setup) -> None:
 def deletable_deployment(params: Params, setup: Setup) -> None:
     """Refuse to delete a deployment that a stage serves."""
     known_deployment(params, setup)
-    if params["deploymentId"] in setup["stages"].values():
+    if params["deploymentId"] in [stage["deploymentId"] for stage in setup["stages"].values()]:
         raise bad_request("Active stages pointing to this deployment must be moved or deleted")
 
 
@@ -84,6 +84,11 @@ def stage_patch(params: Params, setup: Setup) -> None:
         if operation["op"] == "remove":
             if not REMOVABLE.fullmatch(path):
                 raise unsupported(path, "remove")
+            settings = setup["stages"][params["stageName"]]["methodSettings"]
+            if SETTINGS_OF_METHOD.fullmatch(path) and path[1:] not in settings:
+                raise bad_request(
+                    f"Cannot remove method setting {path[1:]} because there is no method setting for this method"
+                )
             continue
         value, setting = operation["value"], "/".join(path.split("/")[-2:])
         if not STAGE_PATH.fullmatch(path):

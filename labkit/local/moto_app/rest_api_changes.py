@@ -69,6 +69,10 @@ class RestApiChanges:
         """Take a deleted key off every usage plan."""
         await self._moto.run(_forget_key, region, key_id)
 
+    async def forget_plan(self, region: str, plan_id: str) -> None:
+        """Drop what moto keeps of a deleted usage plan: which keys were on it."""
+        await self._moto.run(lambda: backend("apigateway", region).usage_plan_keys.pop(plan_id, None))
+
     async def patch_usage_plan(self, region: str, plan_id: str, operations: list[dict[str, str]]) -> dict[str, Any]:
         """Apply UpdateUsagePlan and return the plan."""
         return await self._moto.run(patches.patch_usage_plan, region, plan_id, operations)

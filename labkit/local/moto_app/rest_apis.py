@@ -23,11 +23,11 @@ class RestApis:
         return await self._moto.run(_picture, api_id, region)
 
     async def setup(self, api_id: str, region: str) -> dict[str, Any] | None:
-        """Return :meth:`picture` with ``stages`` (name → deployment id) and ``deployments`` (ids)."""
+        """Return :meth:`picture` with ``stages`` (name → stage) and ``deployments`` (ids)."""
         return await self._moto.run(_setup, api_id, region)
 
     async def metering(self, region: str) -> dict[str, Any]:
-        """Return ``{"usagePlans": {id: plan with its keys}, "apiKeys": [ids]}``."""
+        """Return ``usagePlans`` (id → plan with its ``keys``), ``apiKeys`` (ids) and ``stages`` (API id → names)."""
         return await self._moto.run(_metering, region)
 
     async def logs_role(self, region: str) -> str:
@@ -66,14 +66,15 @@ def _setup(api_id: str, region: str) -> dict[str, Any] | None:
     if picture is None:
         return None
     api = backend("apigateway", region).apis[api_id]
-    stages = {name: stage.deployment_id for name, stage in api.stages.items()}
-    return {**picture, "stages": stages, "deployments": list(api.deployments)}
+    stages = {name: stage.to_json() for name, stage in api.stages.items()}
+    return {**picture, "stages": copy.deepcopy(stages), "deployments": list(api.deployments)}
 
 
 def _metering(region: str) -> dict[str, Any]:
     gateway = backend("apigateway", region)
     plans = {plan.id: _usage_plan(gateway, plan) for plan in gateway.usage_plans.values()}
-    return copy.deepcopy({"usagePlans": plans, "apiKeys": list(gateway.keys)})
+    stages = {api_id: list(api.stages) for api_id, api in gateway.apis.items()}
+    return copy.deepcopy({"usagePlans": plans, "apiKeys": list(gateway.keys), "stages": stages})
 
 
 def _logs_role(region: str) -> str:

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
+from labkit.local.api_call import ACCOUNT_ID
 from labkit.local.policy_conditions import Context, conditions_hold, listed, lowered, matches, with_variables
 
 Decision = Literal["allow", "explicit-deny", "implicit-deny"]
@@ -56,6 +57,15 @@ def allows_principal(
         if _names_principal(statement, principal, delegates or statement.get("Effect") == "Deny")
     )
     return _decide(concerned, action, resource, lowered(context))
+
+
+def allows_service(policy: Document | None, service: str, action: str, resource: str, source_arn: str) -> bool:
+    """Whether a resource policy lets a service of AWS (``"sns.amazonaws.com"``) act for *source_arn*, which is ours."""
+    context = {"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT_ID}
+    decision = allows_principal(
+        policy, principal={"Service": service}, action=action, resource=resource, context=context
+    )
+    return decision == "allow"
 
 
 def is_public(policy: Document | None) -> bool:

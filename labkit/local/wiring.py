@@ -19,6 +19,7 @@ from labkit.local.cloudwatch.api import CloudWatch
 from labkit.local.cloudwatch.log_events import LogEvents
 from labkit.local.cloudwatch.log_subscription_filters import LogSubscriptionFilters
 from labkit.local.cloudwatch.metrics import Metrics
+from labkit.local.destinations import Destinations
 from labkit.local.durability.durability import Durability
 from labkit.local.durability.journal_file import JournalFile
 from labkit.local.event_source_mapping.mappings import EventSourceMappings
@@ -58,7 +59,6 @@ from labkit.local.pages.pages import Pages
 from labkit.local.s3.access import S3Access
 from labkit.local.s3.cors import Cors
 from labkit.local.s3.interceptors import interceptors as interceptors_of_s3
-from labkit.local.s3.notifications.destinations import Destinations
 from labkit.local.s3.notifications.notifications import Notifications
 from labkit.local.s3.post_object import PostObject
 from labkit.local.s3.website import Website
@@ -79,7 +79,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
 
     # --- What everything stands on ------------------------------------------------------------------------------------
 
-    clock, events, moto = Clock(settings.time_scale), Events(), MotoApp()
+    clock, events, moto, destinations = Clock(settings.time_scale), Events(), MotoApp(), Destinations()
     buckets, principals, streams = Buckets(moto), Principals(moto), Streams(moto)
     rest_apis, kinesis = RestApis(moto), KinesisStreams(moto)
     journal = JournalFile(settings.journal, {"moto": moto_version()}) if settings.journal else None
@@ -92,6 +92,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
 
     metrics = Metrics(now=clock.now, note=durability.noting("cloudwatch_metrics"))
     sqs = Sqs(clock=clock, measure=metrics.add, note=durability.noting("sqs"))
+    destinations.add("sqs", sqs.send_to, policy_of=sqs.policy_of)
     metrics.gauges = sqs.gauges
     cloudwatch = CloudWatch(metrics, serialise=serialise, parse=parse_answer)
 
@@ -104,26 +105,15 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         clock=clock,
     )
 
-    async def bucket_policy(bucket_arn: str) -> dict[str, Any] | None:
-        return await buckets.policy(bucket_arn.rpartition(":")[2])
-
-    async def queue_policy(queue_arn: str) -> dict[str, Any] | None:
-        try:
-            return sqs.policy_of(queue_arn)
-        except AwsError:  # there is no such queue
-            return None
-
-    async def topic_policy(topic_arn: str) -> dict[str, Any] | None:
-        try:
-            return sns.policy_of(topic_arn)
-        except AwsError:  # there is no such topic
-            return None
-
     iam = Iam(
         role=principals.role,
         permissions=principals.permissions,
         session=keys.narrowing,
-        resource_policies={"s3": bucket_policy, "sqs": queue_policy, "sns": topic_policy},
+        resource_policies={
+            "s3": lambda arn: buckets.policy(arn.rpartition(":")[2]),
+            "sqs": destinations.policy_of,
+            "sns": destinations.policy_of,
+        },
         now=clock.now,
     )
     identify = identifier(ready=keys.ready, secret_of=keys.secret_of, caller_of=keys.caller_of, now=clock.now)
@@ -138,37 +128,20 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
 
     # --- Lambda and its event source mappings -------------------------------------------------------------------------
 
-    async def deliver(target_arn: str, message: str) -> None:
-        """Hand a record of Lambda to its destination; the function's role was asked already."""
-        service = target_arn.split(":")[2]
-        if service == "sqs":
-            await sqs.send_to(target_arn, message)
-        elif service == "lambda":
-            functions.invoke_event(target_arn, message.encode(), source="destination")
-        elif service == "sns":
-            sns.publish_by_role(target_arn, message)
-            durability.touch("sns")
-        elif service == "events":
-            eventbridge.put_invocation_result(target_arn, message)
-            durability.touch("eventbridge")
-        elif service == "s3":
-            bucket, _, key = target_arn.removeprefix("arn:aws:s3:::").partition("/")
-            if not await buckets.exists(bucket):
-                raise AwsError("NoSuchBucket", f"The bucket {bucket} does not exist.")
-            await put_object_as("lambda.amazonaws.com")(bucket, key, message.encode(), "application/json")
-        else:
-            raise AwsError("InvalidParameterValueException", f"The local cloud cannot deliver to {target_arn}.")
+    async def invoke_event(arn: str, text: str, *, source: str = "destination") -> None:
+        functions.invoke_event(arn, text.encode(), source=source)
+
+    async def put_record(arn: str, text: str) -> None:
+        """Store a record of Lambda, whose destination is a bucket."""
+        bucket, _, key = arn.removeprefix("arn:aws:s3:::").partition("/")
+        if not await buckets.exists(bucket):
+            raise AwsError("NoSuchBucket", f"The bucket {bucket} does not exist.")
+        await put_object_as("lambda.amazonaws.com")(bucket, key, text.encode(), "application/json")
 
     async def get_package(bucket: str, key: str) -> Any:
         if not await buckets.exists(bucket):
             raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
         return await buckets.get_object(bucket, key)
-
-    async def send_to_dlq(target_arn: str, body: str, attributes: dict[str, Any]) -> None:
-        if target_arn.startswith("arn:aws:sns:"):
-            sns.publish_by_role(target_arn, body, attributes=attributes)
-        else:
-            await sqs.send_to(target_arn, body, message_attributes=attributes)
 
     def put_object_as(service: str) -> Callable[..., Awaitable[None]]:
         """Return what puts objects for a service of AWS; the bucket tells of them as of every other."""
@@ -186,8 +159,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         role_can=iam.role_can,
         put_log_events=logs.put_log_events,
         get_object=get_package,
-        deliver=deliver,
-        send_to_dlq=send_to_dlq,
+        deliver=destinations.send_by_role,
         tags_of_mapping=lambda arn: mappings.tags_of(arn),  # noqa: PLW0108  made below
         clock=clock,
         endpoint=settings.endpoint,
@@ -198,13 +170,15 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         emit=events.emit,
         note=durability.noting("lambda"),
     )
+    destinations.add("lambda", invoke_event, policy_of=functions.policy_of)
+    destinations.add("s3", put_record)
     mappings = EventSourceMappings(
         queues=sqs,
         streams={"dynamodb": streams, "kinesis": kinesis},
         invoke=functions.invoke,
         configuration=functions.configuration,
         role_can=iam.role_can,
-        deliver=deliver,
+        deliver=destinations.send_by_role,
         iterator_age=lambda arn, milliseconds: metrics.add(arn, "IteratorAge", round(milliseconds)),
         most_batches=settings.max_environments,
         clock=clock,
@@ -217,7 +191,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     api_gateway = ApiGateway(
         live=rest_apis.live,
         invoke=functions.invoke,
-        permits=functions.permits,
+        permits=destinations.permits,
         role_can=iam.role_can,
         trusts=iam.trusts,
         identify=identify,
@@ -250,7 +224,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
 
     log_filters = LogSubscriptionFilters(
         group_exists=logs.group_exists,
-        permits=functions.permits,
+        permits=destinations.permits,
         invoke_event=functions.invoke_event,
         serialise=serialise,
         now=clock.now,
@@ -261,41 +235,30 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     mails = Mails(settings.state_dir / "mail", settings.smtp)
 
     sns = Sns(
-        send_mail=durability.touching("sns", mails.send),
-        send_to_queue=durability.touching("sns", sqs.send_to),
-        queue_policy=sqs.policy_of,
-        invoke_event=functions.invoke_event,
-        permits=functions.permits,
+        send_mail=mails.send,
+        destinations=destinations,
         public_url=lambda: settings.public.for_mail,
         clock=clock,
         measure=metrics.add,
         note=durability.noting("sns"),
         emit=events.emit,
     )
+    destinations.add("sns", sns.take, policy_of=sns.policy_of)
 
-    targets = Targets(
-        publish=sns.publish_from_service,
-        queue_policy=sqs.policy_of,
-        send_to_queue=sqs.send_to,
-        permits=functions.permits,
-        invoke_event=functions.invoke_event,
-        log_policies=logs.resource_policies,
-        put_log_event=logs.put_log_event,
-    )
     eventbridge = EventBridge(
-        deliver={name: durability.touching("eventbridge", way) for name, way in targets.by_service.items()},
-        to_dlq=targets.to_dlq,
+        targets=Targets(destinations, log_policies=logs.resource_policies, put_log_event=logs.put_log_event),
         check=check_constraints,
         clock=clock,
         measure=metrics.add,
+        note=durability.noting("eventbridge"),
         emit=events.emit,
     )
-    put_service_event = durability.touching("eventbridge", eventbridge.put_service_event)
+    destinations.add("events", eventbridge.put_invocation_result)
     cloudtrail = CloudTrail(
         bucket_exists=buckets.exists,
         bucket_policy=buckets.policy,
         put_object=put_object_as("cloudtrail.amazonaws.com"),
-        put_service_event=put_service_event,
+        put_service_event=eventbridge.put_service_event,
         check=check_required,
         clock=clock,
         emit=events.emit,
@@ -309,15 +272,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         version_of=buckets.version,
         parse_answer=parse_answer,
         serialise=serialise,
-        destinations=Destinations(
-            queue_policy=sqs.policy_of,
-            send_to_queue=sqs.send_to,
-            topic_policy=sns.policy_of,
-            publish=sns.publish_from_service,
-            permits=functions.permits,
-            invoke_event=functions.invoke_event,
-            put_event=put_service_event,
-        ),
+        destinations=destinations,
+        put_event=eventbridge.put_service_event,
         now=clock.now,
         emit=events.emit,
     )

@@ -121,7 +121,7 @@ def test_an_event_that_a_rule_may_not_deliver_goes_to_the_targets_dead_letter_qu
     attributes = {name: one["StringValue"] for name, one in message["MessageAttributes"].items()}
     message_of_error = attributes.pop("ERROR_MESSAGE")
     assert attributes == {"RULE_ARN": arn, "TARGET_ARN": closed, "ERROR_CODE": "AccessDenied", "RETRY_ATTEMPTS": "0"}
-    assert "policy does not let events.amazonaws.com send" in message_of_error
+    assert f"does not let events.amazonaws.com do sqs:SendMessage for {arn}" in message_of_error
     assert json.loads(message["Body"])["detail"] == {"rule": rule}
 
 

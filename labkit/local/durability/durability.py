@@ -11,8 +11,8 @@ import asyncio
 import functools
 import traceback
 import uuid
-from collections.abc import Awaitable, Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError, is_read
 from labkit.local.durability.journal import Journal
@@ -23,7 +23,6 @@ SWEEP_SECONDS = 1.0
 SMALL = 4 * 2**20
 LARGE = 64 * 2**20
 TOO_LARGE = 512 * 2**20
-T = TypeVar("T")
 NOTED = {
     "sqs": {
         "SendMessage", "SendMessageBatch", "ReceiveMessage", "DeleteMessage", "DeleteMessageBatch",
@@ -121,16 +120,6 @@ class Durability:
         if self._journal is not None:
             self._touched.update(features)
             self._soon()
-
-    def touching(self, feature: str, do: Callable[..., Awaitable[T]]) -> Callable[..., Awaitable[T]]:
-        """Return *do*, by which or after which a feature changes, and touches it then."""
-
-        async def done(*args: Any, **options: Any) -> T:
-            result = await do(*args, **options)
-            self.touch(feature)
-            return result
-
-        return done
 
     def call_made(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Know that a call was made: what it may have changed is written before its answer leaves."""

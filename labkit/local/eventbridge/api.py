@@ -6,16 +6,17 @@ https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-what-is.html
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from labkit.local.api_call import ApiCall, AwsError, checked
 from labkit.local.clock import Clock
-from labkit.local.eventbridge.delivery import Deliver, Deliveries
+from labkit.local.eventbridge.delivery import Deliveries
 from labkit.local.eventbridge.event_buses import EventBuses, bus_arn
 from labkit.local.eventbridge.put_events import check_size, event_of, new_event, parse_object
 from labkit.local.eventbridge.rules import Rules, compiled
 from labkit.local.eventbridge.schedules import Schedules
+from labkit.local.eventbridge.targets import Targets
 from labkit.local.picture import Arrow, Part, Picture
 
 COUNT_AS_CHANGES = {"GetFederationToken", "GetSessionToken"}
@@ -28,18 +29,18 @@ class EventBridge:
     def __init__(
         self,
         *,
-        deliver: Mapping[str, Deliver],
-        to_dlq: Deliver,
+        targets: Targets,
         check: Callable[[ApiCall], None],
         clock: Clock,
         measure: Callable[[str, str, float], None],
+        note: Callable[..., None],
         emit: Callable[..., None],
     ) -> None:
-        self._by_service, self._check, self._clock, self._measure = deliver, check, clock, measure
+        self._check, self._clock, self._measure = check, clock, measure
         self._buses = EventBuses(now=clock.now)
         self._schedules = Schedules(now=clock.now, fire=self._run_scheduled)
-        self._rules = Rules(buses=self._buses, schedules=self._schedules, services=set(deliver), now=clock.now)
-        self._deliveries = Deliveries(deliver=self._deliver, to_dlq=to_dlq, clock=clock, measure=measure, emit=emit)
+        self._rules = Rules(buses=self._buses, schedules=self._schedules, now=clock.now)
+        self._deliveries = Deliveries(targets, clock=clock, measure=measure, note=note, emit=emit)
 
     def description(self) -> dict[str, int]:
         """Count the rules, the enabled ones, their targets and the deliveries under way, for the health page."""
@@ -98,7 +99,7 @@ class EventBridge:
         )
         self._match(bus_arn(None, event["region"]), event, read_only=read_only)
 
-    def put_invocation_result(self, bus: str, record: str) -> None:
+    async def put_invocation_result(self, bus: str, record: str) -> None:
         """Take what Lambda tells of an invocation to a bus that is its destination.
 
         Raises:
@@ -120,9 +121,6 @@ class EventBridge:
         self._measure(rule["Arn"], "TriggeredRules", 1.0)
         for target in rule["targets"].values():
             self._deliveries.begin(rule_arn=rule["Arn"], target=dict(target), event=event)
-
-    async def _deliver(self, target: dict[str, Any], message: str, *, rule_arn: str) -> None:
-        await self._by_service[target["Arn"].split(":")[2]](target, message, rule_arn=rule_arn)
 
     def _run_scheduled(self, rule_arn: str, due: float) -> None:
         event = new_event("aws.events", "Scheduled Event", rule_arn.split(":")[3], resources=[rule_arn], at=due)

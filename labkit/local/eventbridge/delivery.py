@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from labkit.local.api_call import AwsError
 from labkit.local.clock import Clock
 from labkit.local.eventbridge.input_transformer import compact, target_input
+from labkit.local.eventbridge.targets import Targets
 
-Deliver = Callable[..., Awaitable[None]]
 FINAL_CODES = {
     "AuthorizationError",
     "AccessDenied",
@@ -28,19 +28,18 @@ MOST_ATTEMPTS, OLDEST_EVENT, LONGEST_PAUSE = 185, 86_400, 600.0
 
 
 class Deliveries:
-    """Every delivery under way; *deliver* brings a text to a target, *to_dlq* one with attributes to a queue."""
+    """Every delivery under way."""
 
     def __init__(
         self,
+        targets: Targets,
         *,
-        deliver: Deliver,
-        to_dlq: Deliver,
         clock: Clock,
         measure: Callable[[str, str, float], None],
+        note: Callable[..., None],
         emit: Callable[..., None],
     ) -> None:
-        self._deliver, self._to_dlq = deliver, to_dlq
-        self._clock, self._measure, self._emit = clock, measure, emit
+        self._targets, self._clock, self._measure, self._note, self._emit = targets, clock, measure, note, emit
         self._under_way: dict[asyncio.Task[None], dict[str, Any]] = {}
 
     def __len__(self) -> int:
@@ -49,16 +48,25 @@ class Deliveries:
 
     def begin(self, *, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
         """Bring an event to a target of a rule."""
-        task = asyncio.create_task(self._send(rule_arn, target, event))
-        self._under_way[task] = {"rule_arn": rule_arn, "target": target, "event": event}
-        task.add_done_callback(lambda done: self._under_way.pop(done, None))
+        self._go_on({"rule_arn": rule_arn, "target": target, "event": event})
+        self._note("settings")
+
+    def _go_on(self, delivery: dict[str, Any]) -> None:
+        task = asyncio.create_task(self._send(**delivery))
+        self._under_way[task] = delivery
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        del self._under_way[task]
+        if not task.cancelled():
+            self._note("settings")
 
     async def _send(self, rule_arn: str, target: dict[str, Any], event: dict[str, Any]) -> None:
         policy, started, retries = target.get("RetryPolicy") or {}, self._clock.now(), 0
         oldest = self._clock.scaled(policy.get("MaximumEventAgeInSeconds", OLDEST_EVENT))
         while True:
             try:
-                await self._deliver(target, target_input(target, event, rule_arn), rule_arn=rule_arn)
+                await self._targets.deliver(target, target_input(target, event, rule_arn), rule_arn=rule_arn)
                 self._measure(rule_arn, "Invocations", 1.0)
                 self._emit("event delivered", rule=rule_arn.rpartition("/")[2], target=target["Arn"])
                 return
@@ -101,7 +109,7 @@ class Deliveries:
         }  # fmt: skip
         attributes = {name: {"DataType": "String", "StringValue": value} for name, value in values.items() if value}
         try:
-            await self._to_dlq(dlq, compact(event), attributes, rule_arn=rule_arn)
+            await self._targets.to_dlq(dlq, compact(event), attributes, rule_arn=rule_arn)
             self._measure(rule_arn, "InvocationsSentToDlq", 1.0)
         except AwsError as error:
             self._measure(rule_arn, "InvocationsFailedToBeSentToDlq", 1.0)
@@ -119,4 +127,4 @@ class Deliveries:
     def restore(self, state: list[dict[str, Any]]) -> None:
         """Begin each delivery again."""
         for delivery in state:
-            self.begin(**delivery)
+            self._go_on(delivery)

@@ -16,6 +16,7 @@ from labkit.local.eventbridge.input_transformer import check_input
 from labkit.local.eventbridge.paging import page
 from labkit.local.eventbridge.schedule_expression import InvalidSchedule, next_run
 from labkit.local.eventbridge.schedules import Schedules
+from labkit.local.eventbridge.targets import SERVICES
 
 MOST_RULES, MOST_TARGETS = 300, 5
 GIVEN = ("EventPattern", "ScheduleExpression", "Description", "RoleArn")
@@ -26,12 +27,10 @@ UNSUPPORTED = {
 
 
 class Rules:
-    """The rules of all buses, by ARN. *services* are those whose resources can be targets."""
+    """The rules of all buses, by ARN."""
 
-    def __init__(
-        self, *, buses: EventBuses, schedules: Schedules, services: set[str], now: Callable[[], float]
-    ) -> None:
-        self._buses, self._schedules, self._services, self._now = buses, schedules, services, now
+    def __init__(self, *, buses: EventBuses, schedules: Schedules, now: Callable[[], float]) -> None:
+        self._buses, self._schedules, self._now = buses, schedules, now
         self.all: dict[str, dict[str, Any]] = {}
         self._patterns: dict[str, Pattern] = {}
 
@@ -150,14 +149,15 @@ class Rules:
         rule["targets"] |= {target["Id"]: dict(target) for target in targets}
         return {"FailedEntryCount": 0, "FailedEntries": []}
 
-    def _check_target(self, target: dict[str, Any]) -> None:
+    @staticmethod
+    def _check_target(target: dict[str, Any]) -> None:
         check_input(target)
         arn, id_ = target["Arn"], target["Id"]
         parts = arn.split(":")
         if parts[0] != "arn" or len(parts) < (7 if parts[2:3] == ["logs"] else 6):
             raise _invalid(f"Parameter {arn} is not valid. Reason: Provided Arn is not in correct format.")
-        if parts[2] not in self._services:
-            known = ", ".join(sorted(self._services))
+        if parts[2] not in SERVICES:
+            known = ", ".join(SERVICES)
             raise _invalid(f"The local cloud delivers to {known} only; the Arn of target {id_} is {arn}.")
         if unknown := sorted(UNSUPPORTED & set(target)):
             raise _invalid(f"The local cloud does not support {unknown[0]}, which target {id_} has.")

@@ -40,8 +40,7 @@ class Lambda:
         role_can: Callable[[str, str, str], Awaitable[bool]],
         put_log_events: Callable[[str, str, str, list[tuple[int, str]]], Awaitable[None]],
         get_object: Callable[[str, str], Awaitable[Any]],
-        deliver: Callable[[str, str], Awaitable[None]],
-        send_to_dlq: Callable[[str, str, dict[str, Any]], Awaitable[None]],
+        deliver: Callable[..., Awaitable[None]],
         tags_of_mapping: Callable[[str], dict[str, str] | None],
         clock: Clock,
         endpoint: str,
@@ -70,7 +69,7 @@ class Lambda:
             clock=clock,
         )
         self._permissions = Permissions(functions)
-        self.permits = self._permissions.permits
+        self.policy_of = self._permissions.policy_of
         self._concurrency = Concurrency(
             functions, account=concurrency, code_of_layers=layers.code_size, measure=measure
         )
@@ -94,7 +93,6 @@ class Lambda:
             invoke=self.invoke,
             functions=functions,
             deliver=deliver,
-            send_to_dlq=send_to_dlq,
             role_can=role_can,
             clock=clock,
             measure=measure,

@@ -42,8 +42,7 @@ class AsyncInvocations:
         *,
         invoke: Callable[..., Awaitable[Any]],
         functions: Functions,
-        deliver: Callable[[str, str], Awaitable[None]],
-        send_to_dlq: Callable[[str, str, dict[str, Any]], Awaitable[None]],
+        deliver: Callable[..., Awaitable[None]],
         role_can: Callable[[str, str, str], Awaitable[bool]],
         clock: Clock,
         measure: Callable[[str, str, float], None],
@@ -51,7 +50,7 @@ class AsyncInvocations:
         emit: Callable[..., None],
     ) -> None:
         self._note = note
-        self._invoke, self._functions, self._deliver, self._send_to_dlq = invoke, functions, deliver, send_to_dlq
+        self._invoke, self._functions, self._deliver = invoke, functions, deliver
         self._role_can, self._clock, self._measure, self._emit = role_can, clock, measure, emit
         self._events: dict[asyncio.Task[None], Event] = {}
 
@@ -148,7 +147,8 @@ class AsyncInvocations:
 
     async def _to_dlq(self, function: Any, event: Event, result: Any) -> None:
         await check_role(self._role_can, function.role, function.dead_letter_arn)
-        await self._send_to_dlq(function.dead_letter_arn, event.payload, _dlq_attributes(event, result))
+        attributes = _dlq_attributes(event, result)
+        await self._deliver(function.dead_letter_arn, event.payload, message_attributes=attributes)
 
     async def _told(self, sending: Awaitable[None], function_arn: str, destination: str, metric: str) -> None:
         """Send, and tell of it when that fails: nobody waits for the answer."""

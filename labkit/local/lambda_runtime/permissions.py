@@ -15,7 +15,6 @@ from labkit.local.api_call import ApiCall, AwsError
 from labkit.local.lambda_runtime.function import Function
 from labkit.local.lambda_runtime.functions import Functions
 from labkit.local.lambda_runtime.names import LATEST, invalid, joined, named, split, stale, violation
-from labkit.local.policy import allows_principal
 
 CONDITIONS = {
     "SourceAccount": ("StringEquals", "AWS:SourceAccount"),
@@ -105,21 +104,12 @@ class Permissions:
         document = {"Version": "2012-10-17", "Id": "default", "Statement": policy["Statement"]}
         return {"Policy": json.dumps(document, separators=(",", ":")), "RevisionId": policy["RevisionId"]}
 
-    def permits(self, arn: str, *, principal: str, source_arn: str) -> bool:
-        """Whether the policy of what *arn* names lets a service invoke it for *source_arn*."""
+    def policy_of(self, arn: str) -> dict[str, Any] | None:
+        """Return the policy of the function, version or alias that *arn* names, if it is there and has one."""
         unqualified, qualifier = split(arn)
         function = self._functions.all.get(unqualified)
         policy = function.policies.get(qualifier) if function else None
-        if policy is None:
-            return False
-        decision = allows_principal(
-            {"Statement": policy["Statement"]},
-            principal={"Service": principal},
-            action="lambda:InvokeFunction",
-            resource=arn,
-            context={"AWS:SourceArn": source_arn, "AWS:SourceAccount": arn.split(":")[4]},
-        )
-        return decision == "allow"
+        return {"Statement": policy["Statement"]} if policy else None
 
     def _named(self, call: ApiCall) -> tuple[Function, str]:
         arn, qualifier = named(call)

@@ -9,10 +9,10 @@ from collections.abc import Awaitable, Callable
 from copy import deepcopy
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
+from labkit.local.api_call import ApiCall
 from labkit.local.clock import Clock
+from labkit.local.destinations import Destinations
 from labkit.local.picture import Arrow, Part, Picture
-from labkit.local.policy import allows_principal
 from labkit.local.sns.delivery import Delivery
 from labkit.local.sns.publishing import Publishing, keep_published
 from labkit.local.sns.subscription_pages import SubscriptionPages
@@ -28,10 +28,7 @@ class Sns:
         self,
         *,
         send_mail: Callable[[str, str, bytes], Awaitable[None]],
-        send_to_queue: Callable[..., Awaitable[str]],
-        queue_policy: Callable[[str], dict[str, Any] | None],
-        invoke_event: Callable[..., str],
-        permits: Callable[..., bool],
+        destinations: Destinations,
         public_url: Callable[[], str],
         clock: Clock,
         measure: Callable[[str, str, float], None],
@@ -40,10 +37,7 @@ class Sns:
     ) -> None:
         self._delivery = Delivery(
             send_mail=send_mail,
-            send_to_queue=send_to_queue,
-            queue_policy=queue_policy,
-            invoke_event=invoke_event,
-            permits=permits,
+            destinations=destinations,
             topic_delivery_policy=self._delivery_policy_of,
             public_url=public_url,
             clock=clock,
@@ -62,7 +56,7 @@ class Sns:
             note=note,
         )
         self.pages = SubscriptionPages(self._subscriptions, note=note)
-        self.publish_by_role = self._publishing.publish_for
+        self.take = self._publishing.take
 
     @property
     def operations(self) -> dict[str, Callable[[ApiCall], Any]]:
@@ -98,8 +92,6 @@ class Sns:
             drawn.append(Arrow(subscription["topic"], end, how))
         return drawn
 
-    # --- For services of AWS ------------------------------------------------------------------------------------------
-
     def policy_of(self, topic_arn: str) -> dict[str, Any]:
         """Return a topic's policy.
 
@@ -107,29 +99,6 @@ class Sns:
             AwsError: ``NotFound``.
         """
         return read_policy(self._topics.find(topic_arn)["attributes"]["Policy"])
-
-    async def publish_from_service(
-        self, topic_arn: str, message: str, *, principal: str, source_arn: str, subject: str | None = None
-    ) -> None:
-        """Publish for a service of AWS, if the topic's policy lets it.
-
-        Raises:
-            AwsError: ``NotFound``, ``AuthorizationError``.
-        """
-        decision = allows_principal(
-            self.policy_of(topic_arn),
-            principal={"Service": principal},
-            action="sns:Publish",
-            resource=topic_arn,
-            context={"aws:SourceArn": source_arn, "aws:SourceAccount": ACCOUNT_ID},
-        )
-        if decision != "allow":
-            raise AwsError(
-                "AuthorizationError",
-                f"{principal} is not authorized to perform: SNS:Publish on resource: {topic_arn}",
-                403,
-            )
-        self._publishing.publish_for(topic_arn, message, subject)
 
     # --- State --------------------------------------------------------------------------------------------------------
 

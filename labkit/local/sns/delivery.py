@@ -13,9 +13,9 @@ import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, AwsError
+from labkit.local.api_call import AwsError
 from labkit.local.clock import Clock
-from labkit.local.policy import allows_principal
+from labkit.local.destinations import Destinations
 from labkit.local.sns.email import SENDER, confirmation_mail, notification_mail
 from labkit.local.sns.http_endpoint import post, retry_pauses
 from labkit.local.sns.notification import Message, lambda_event, notification
@@ -33,10 +33,7 @@ class Delivery:
         self,
         *,
         send_mail: Callable[[str, str, bytes], Awaitable[None]],
-        send_to_queue: Callable[..., Awaitable[str]],
-        queue_policy: Callable[[str], dict[str, Any] | None],
-        invoke_event: Callable[..., str],
-        permits: Callable[..., bool],
+        destinations: Destinations,
         topic_delivery_policy: Callable[[str], str],
         public_url: Callable[[], str],
         clock: Clock,
@@ -44,11 +41,9 @@ class Delivery:
         note: Callable[..., None],
         emit: Callable[..., None],
     ) -> None:
-        self._note = note
-        self._send_mail, self._send_to_queue, self._queue_policy = send_mail, send_to_queue, queue_policy
-        self._invoke_event, self._permits, self._public_url = invoke_event, permits, public_url
+        self._send_mail, self._destinations, self._public_url = send_mail, destinations, public_url
         self._topic_delivery_policy = topic_delivery_policy
-        self._clock, self._measure, self._emit = clock, measure, emit
+        self._clock, self._measure, self._note, self._emit = clock, measure, note, emit
         self.under_way: dict[asyncio.Task[None], tuple[str, dict[str, Any]]] = {}
 
     def ask(self, subscription: dict[str, Any]) -> None:
@@ -90,7 +85,8 @@ class Delivery:
             if subscription["protocol"] == "sqs":
                 await self._to_queue(endpoint, subscription, message)
             elif subscription["protocol"] == "lambda":
-                self._to_function(subscription, message)
+                event = json.dumps(lambda_event(message, subscription, self._public_url()))
+                await self._destinations.send(endpoint, event, principal=SNS, source_arn=topic, source="sns")
             elif subscription["protocol"].startswith("email"):
                 await self._to_person(display_name, subscription, message)
             else:
@@ -101,13 +97,6 @@ class Delivery:
             await self._dead_letter(subscription, message)
         else:
             self._measure(topic, "NumberOfNotificationsDelivered", 1.0)
-
-    def _to_function(self, subscription: dict[str, Any], message: Message) -> None:
-        endpoint, topic = subscription["endpoint"], subscription["topic"]
-        if not self._permits(endpoint, principal=SNS, source_arn=topic):
-            raise AwsError("AccessDenied", f"the function's policy does not let {SNS} invoke it for this topic", 403)
-        event = lambda_event(message, subscription, self._public_url())
-        self._invoke_event(endpoint, json.dumps(event).encode(), source="sns")
 
     async def _to_url(self, subscription: dict[str, Any], message: Message | None) -> None:
         own, of_topic = subscription["attributes"].get("DeliveryPolicy", ""), subscription["topic"]
@@ -139,26 +128,18 @@ class Delivery:
 
     async def _to_queue(self, queue_arn: str, subscription: dict[str, Any], message: Message) -> None:
         """Send to a queue, in the envelope or raw."""
-        topic = subscription["topic"]
-        decision = allows_principal(
-            self._queue_policy(queue_arn),
-            principal={"Service": SNS},
-            action="sqs:SendMessage",
-            resource=queue_arn,
-            context={"aws:SourceArn": topic, "aws:SourceAccount": ACCOUNT_ID},
-        )
-        if decision != "allow":
-            raise AwsError("AccessDenied", f"the queue's policy does not let {SNS} send to it for this topic", 403)
         body, attributes = json.dumps(notification(message, subscription, self._public_url())), {}
         if subscription["attributes"].get("RawMessageDelivery") == "true":
             body, attributes = message["text"], message["attributes"]
             if len(attributes) > MOST_RAW_ATTRIBUTES:
                 text = f"a raw message has at most {MOST_RAW_ATTRIBUTES} attributes, this one has {len(attributes)}"
                 raise AwsError("InvalidParameterValue", text)
-        grouped = {"group_id": message["group_id"]} if message["group_id"] else {}
+        options = {"message_attributes": attributes, "sender_id": SENDER_ID}
+        if message["group_id"]:
+            options["group_id"] = message["group_id"]
         if queue_arn.endswith(".fifo"):
-            grouped["deduplication_id"] = message["deduplication_id"]
-        await self._send_to_queue(queue_arn, body, message_attributes=attributes, sender_id=SENDER_ID, **grouped)
+            options["deduplication_id"] = message["deduplication_id"]
+        await self._destinations.send(queue_arn, body, principal=SNS, source_arn=subscription["topic"], **options)
 
     async def _mail(self, to: str, mail: bytes) -> None:
         for wait in (*RETRIES, None):

@@ -79,8 +79,13 @@ class Publishing:
         answers = [{"Id": e["Id"], **self._accept(topic, e, size)} for e, size in zip(entries, sizes, strict=True)]
         return {"Successful": answers, "Failed": []}
 
-    def publish_for(
-        self, topic_arn: str, text: str, subject: str | None = None, *, attributes: dict[str, Any] | None = None
+    async def take(
+        self,
+        topic_arn: str,
+        text: str,
+        *,
+        subject: str | None = None,
+        message_attributes: dict[str, Any] | None = None,
     ) -> None:
         """Publish for a service or a role that may.
 
@@ -89,7 +94,7 @@ class Publishing:
         """
         self._accept(
             self._topics.find(topic_arn),
-            {"Message": text, "Subject": subject, "MessageAttributes": attributes},
+            {"Message": text, "Subject": subject, "MessageAttributes": message_attributes},
             len(text.encode()),
         )
 

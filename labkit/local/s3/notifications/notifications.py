@@ -14,10 +14,11 @@ from dataclasses import asdict
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Caller, Forward, HttpResponse, Interceptor
+from labkit.local.destinations import Destinations
 from labkit.local.picture import Arrow, Picture
 from labkit.local.s3.errors import no_such_bucket
 from labkit.local.s3.notifications.configuration import concerns, entries_of, read_configuration
-from labkit.local.s3.notifications.destinations import Destinations
+from labkit.local.s3.notifications.destinations import refusal, send
 from labkit.local.s3.notifications.event_records import Change, event_record, eventbridge_event, s3_test_event
 
 # Operation: the event, and how EventBridge names the reason. A deletion's event depends on the bucket's versioning.
@@ -46,10 +47,12 @@ class Notifications:
         parse_answer: Callable[[ApiCall, HttpResponse], dict[str, Any]],
         serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
         destinations: Destinations,
+        put_event: Callable[[dict[str, Any]], Awaitable[None]],
         now: Callable[[], float],
         emit: Callable[..., None],
     ) -> None:
-        self._region_of, self._version_of, self._destinations = region_of, version_of, destinations
+        self._region_of, self._version_of = region_of, version_of
+        self._destinations, self._put_event = destinations, put_event
         self._parse, self._serialise, self._now, self._emit = parse_answer, serialise, now, emit
         self._configurations: dict[str, dict[str, Any]] = {}
         self._under_way: dict[asyncio.Task[None], dict[str, Any]] = {}
@@ -94,7 +97,7 @@ class Notifications:
     async def _check_destinations(self, configuration: dict[str, Any], bucket: str, request_id: str) -> None:
         """Look at every destination, then send queues and topics the test message, as S3 does."""
         source, arns = f"arn:aws:s3:::{bucket}", [entry[kind.member] for kind, entry in entries_of(configuration)]
-        refused = [refusal for arn in dict.fromkeys(arns) if (refusal := self._destinations.refusal(arn, source))]
+        refused = [one for arn in dict.fromkeys(arns) if (one := refusal(self._destinations, arn, source))]
         if refused:
             members: dict[str, str] = {}
             for number, (name, value) in enumerate(refused, start=1):
@@ -103,7 +106,7 @@ class Notifications:
             raise AwsError("InvalidArgument", text, 400, **members)
         for arn in dict.fromkeys(arns):
             if arn.split(":")[2] != "lambda":
-                await self._destinations.send(arn, source, s3_test_event(bucket, request_id, self._now()))
+                await send(self._destinations, arn, source, s3_test_event(bucket, request_id, self._now()))
 
     def observe(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Forget a bucket that is deleted."""
@@ -195,9 +198,9 @@ class Notifications:
         told = Change(**change)
         try:
             if arn:
-                await self._destinations.send(arn, told.bucket_arn, event_record(told, id))
+                await send(self._destinations, arn, told.bucket_arn, event_record(told, id))
             else:
-                await self._destinations.put_event(eventbridge_event(told))
+                await self._put_event(eventbridge_event(told))
             self._emit("s3 event", event=told.event, bucket=told.bucket, destination=arn or "EventBridge")
         except AwsError as error:
             self._emit("not delivered", bucket=told.bucket, destination=arn, error=error.message)

@@ -55,6 +55,33 @@ def test_an_upload_in_parts_with_checksums(client, bucket):
 
 
 @pytest.mark.parametrize(
+    ("kind", "sums", "whole", "of_copy"),
+    [
+        ("CRC64NVME", ["PbvLEkWUSgg=", "cV9X7acObTw="], "Naidc2+phk8=", "Ffmx7kz9nB0="),
+        ("CRC32C", ["WpuOeg==", "r8FdIg=="], "HEMwnA==", "KAwGng=="),
+    ],
+)
+def test_the_checksum_of_parts_and_of_a_copy(client, bucket, *, kind, sums, whole, of_copy):
+    """Of CRC64NVME that of the whole object, of CRC32C that of the parts' checksums; what a client will compare."""
+    s3, where, name = client("s3"), {"Bucket": bucket, "Key": f"sum-{kind}"}, f"Checksum{kind}"
+    upload = where | {"UploadId": s3.create_multipart_upload(**where, ChecksumAlgorithm=kind)["UploadId"]}
+    bodies = (b"a" * PART, b"end")
+    parts = [
+        {"PartNumber": n, "ETag": s3.upload_part(**upload, PartNumber=n, Body=body, **{name: one})["ETag"], name: one}
+        for n, (body, one) in enumerate(zip(bodies, sums, strict=True), start=1)
+    ]
+
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
+    copied = s3.copy_object(Bucket=bucket, Key="copy", CopySource=f"{bucket}/digits", ChecksumAlgorithm=kind)
+    again = s3.copy_object(Bucket=bucket, Key="again", CopySource=f"{bucket}/sum-{kind}", ChecksumAlgorithm="CRC64NVME")
+
+    assert again["CopyObjectResult"]["ChecksumCRC64NVME"] == "Naidc2+phk8="
+    assert s3.head_object(**where, ChecksumMode="ENABLED")[name].partition("-")[0] == whole
+    assert copied["CopyObjectResult"][name] == of_copy
+    assert s3.head_object(Bucket=bucket, Key="copy", ChecksumMode="ENABLED")[name] == of_copy
+
+
+@pytest.mark.parametrize(
     ("operation", "more"),
     [
         ("upload_part", {"PartNumber": 1, "Body": b""}), ("list_parts", {}), ("abort_multipart_upload", {}),

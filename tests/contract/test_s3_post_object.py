@@ -137,3 +137,12 @@ def test_a_page_of_another_origin_may_read_the_answer(client, cloud, bucket, pos
     answer = http("POST", f"{cloud['endpoint']}/{bucket}", body, headers | {"Origin": "http://shop.example"})
 
     assert (answer.status, answer.headers["access-control-allow-origin"]) == (403, "http://shop.example")
+
+
+def test_a_form_can_say_the_checksum_of_its_file(post):
+    """An upload that was cut on its way is not stored."""
+    fields = {"x-amz-checksum-crc32": "AAAAAA=="}
+
+    answer = post("checked", b"file", fields, [fields])
+
+    assert (answer.status, answer.error["Code"]) == (400, "BadDigest")

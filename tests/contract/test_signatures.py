@@ -190,14 +190,27 @@ def test_an_upload_in_chunks_with_a_checksum_behind_it(cloud, client):
     ("arguments", "code", "message"),
     [
         ({"ChecksumCRC32": "AAAAAA=="}, "BadDigest", "The CRC32 you specified did not match the calculated checksum."),
+        ({"ChecksumSHA1": "A" * 27 + "="}, "BadDigest",
+         "The SHA1 you specified did not match the calculated checksum."),
+        ({"ChecksumSHA256": "A" * 43 + "="}, "BadDigest",
+         "The SHA256 you specified did not match the calculated checksum."),
+        ({"ChecksumCRC32C": "AAAAAA=="}, "BadDigest",
+         "The CRC32C you specified did not match the calculated checksum."),
+        ({"ChecksumCRC64NVME": "AAAAAAAAAAA="}, "BadDigest",
+         "The CRC64NVME you specified did not match the calculated checksum."),
+        ({"ChecksumCRC32C": "AAAAAB=="}, "InvalidRequest", "Value for x-amz-checksum-crc32c header is invalid."),
         ({"ChecksumSHA256": "AAAA"}, "InvalidRequest", "Value for x-amz-checksum-sha256 header is invalid."),
+        ({"ChecksumCRC32": "AAAAAA==", "ChecksumSHA1": "A" * 27 + "="}, "InvalidRequest",
+         "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed."),
+        ({"ChecksumCRC32": "AAAAAA==", "ChecksumAlgorithm": "SHA1"}, "InvalidRequest",
+         "Value for x-amz-sdk-checksum-algorithm header is invalid."),
         ({"ContentMD5": "AAAAAAAAAAAAAAAAAAAAAA=="}, "BadDigest",
          "The Content-MD5 you specified did not match what we received."),
         ({"ContentMD5": "x"}, "InvalidDigest", "The Content-MD5 you specified was invalid."),
     ],
 )  # fmt: skip
 def test_a_checksum_that_does_not_fit(client, arguments, code, message):
-    """Source: AWS as recorded by LocalStack (test_s3: checksums), and Amazon S3 API Reference, "Error responses"."""
+    """Sources: AWS as recorded by LocalStack and as tried by OpenStack Swift (test/s3api), and the API Reference."""
     client("s3").create_bucket(Bucket="checked-bodies")
 
     with pytest.raises(ClientError) as refused:
@@ -205,6 +218,20 @@ def test_a_checksum_that_does_not_fit(client, arguments, code, message):
 
     error = refused.value.response["Error"]
     assert (error["Code"], error["Message"]) == (code, message)
+
+
+def test_a_checksum_that_fits_is_kept(client):
+    """Whatever its kind, and of a body that is too long to be looked at in one go, too."""
+    client("s3").create_bucket(Bucket="checked-bodies")
+    sums = {"ChecksumCRC32C": "7a6FnA==", "ChecksumCRC64NVME": "uiaVt9duG2g=", "ChecksumCRC32": "qoNjEA=="}
+
+    for name, value in sums.items():
+        client("s3").put_object(Bucket="checked-bodies", Key=name, Body=b"visits" * 200_000, **{name: value})
+
+    kept = {
+        name: client("s3").head_object(Bucket="checked-bodies", Key=name, ChecksumMode="ENABLED")[name] for name in sums
+    }
+    assert kept == sums
 
 
 @pytest.mark.filterwarnings("ignore:Exception.AwsError. with code")  # moto's, where no model knows a code

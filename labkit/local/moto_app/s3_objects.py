@@ -8,6 +8,9 @@ https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
 
 from __future__ import annotations
 
+import asyncio
+import base64
+import io
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +18,7 @@ from moto.s3.models import FakeDeleteMarker
 from moto.s3.utils import metadata_from_headers
 
 from labkit.local.api_call import ApiCall, Forward, HttpResponse
+from labkit.local.crc import crc32c, crc64nvme
 from labkit.local.moto_app.app import LARGEST_SHORT_BODY, MotoApp, backend
 from labkit.local.moto_app.s3 import find_bucket
 
@@ -26,6 +30,7 @@ PLAIN_HEADERS = frozenset(
         "x-amz-security-token", "x-amzn-trace-id",
     }
 )  # fmt: skip
+CRCS = {"CRC32C": crc32c, "CRC64NVME": crc64nvme}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,20 @@ class Objects:
     async def get_object(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Return an object."""
         return (await self._moto.run(_get, call) if _is_plain(call) else None) or await forward(call)
+
+    async def with_checksum(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Complete an upload, or copy; moto takes a CRC32 for the checksums that Python's library does not have."""
+        answer = await forward(call)
+        named = call.operation == "CompleteMultipartUpload" or "x-amz-checksum-algorithm" in call.http.headers
+        if answer.status != 200 or not named:
+            return answer
+        stored, bodies = await self._moto.run(_summed, call)
+        if bodies:
+            wrong = stored.checksum_value
+            stored.checksum_value = await asyncio.to_thread(_checksum, stored, bodies)
+            answer.body = answer.body.replace(wrong.encode(), stored.checksum_value.encode())
+            answer.headers.pop("content-length", None)  # of what moto said
+        return answer
 
     async def listed(self, bucket: str, prefix: str, after: str, most: int) -> list[Listed] | None:
         """Return up to *most* objects whose key begins with *prefix* and is greater than *after*, in order."""
@@ -106,6 +125,25 @@ def _get(call: ApiCall) -> HttpResponse | None:
     if call.http.headers.get("x-amz-checksum-mode") == "ENABLED" and stored.checksum_algorithm:
         headers[f"x-amz-checksum-{stored.checksum_algorithm.lower()}"] = stored.checksum_value
     return _answer(call, headers, stored.value)
+
+
+def _summed(call: ApiCall) -> tuple[Any, list[bytes]]:
+    """Return a new object and what its checksum is made of: its parts or its body, nothing where moto's is right."""
+    stored: Any = backend("s3", "us-east-1").get_object(call.params["Bucket"], call.params["Key"])
+    if stored is None or stored.checksum_algorithm not in CRCS:
+        return stored, []
+    if call.operation == "CopyObject":
+        stored.checksum_type = "FULL_OBJECT"
+    if stored.checksum_type != "COMPOSITE":
+        return stored, [stored.value]
+    body, parts = io.BytesIO(stored.value), call.params["MultipartUpload"]["Parts"]
+    return stored, [body.read(stored.multipart.parts[part["PartNumber"]].contentsize) for part in parts]
+
+
+def _checksum(stored: Any, bodies: list[bytes]) -> str:
+    compute = CRCS[stored.checksum_algorithm]
+    whole = b"".join(map(compute, bodies)) if stored.checksum_type == "COMPOSITE" else bodies[0]
+    return base64.b64encode(compute(whole)).decode()
 
 
 def _described(stored: Any) -> dict[str, Any]:

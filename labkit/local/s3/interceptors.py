@@ -17,10 +17,11 @@ OF_UPLOADS = ("UploadPart", "UploadPartCopy", "ListParts", "AbortMultipartUpload
 
 
 class Objects(Protocol):
-    """The two calls of a data lake, straight to the store, and what a listing needs of it."""
+    """The store: the two calls of a data lake, those whose checksum moto gets wrong, and what a listing needs."""
 
     async def put_object(self, call: ApiCall, forward: Forward) -> HttpResponse: ...  # noqa: D102
     async def get_object(self, call: ApiCall, forward: Forward) -> HttpResponse: ...  # noqa: D102
+    async def with_checksum(self, call: ApiCall, forward: Forward) -> HttpResponse: ...  # noqa: D102
     async def listed(self, bucket: str, prefix: str, after: str, most: int) -> list[Any] | None: ...  # noqa: D102
 
 
@@ -38,9 +39,9 @@ def interceptors(
         **{name: notifications.watch() for name in TOLD},
         **{name: checks.of_upload() for name in OF_UPLOADS},
         "PutObject": checks.put(notifications.watch(objects.put_object)),
-        "CopyObject": checks.copy(notifications.watch()),
+        "CopyObject": checks.copy(notifications.watch(objects.with_checksum)),
         "CreateMultipartUpload": checks.put(),
-        "CompleteMultipartUpload": checks.of_upload(notifications.watch()),
+        "CompleteMultipartUpload": checks.of_upload(notifications.watch(objects.with_checksum)),
         "GetObject": objects.get_object,
         "ListObjectsV2": S3Listing(objects=objects.listed).list_objects_v2,
         "CreateBucket": access.create_bucket,

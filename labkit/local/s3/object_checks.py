@@ -46,7 +46,7 @@ class ObjectChecks:
         async def check(call: ApiCall, forward: Forward) -> HttpResponse:
             _check_key(call.params["Key"])
             _check_metadata(call)
-            check_body(call)
+            await check_body(call)
             return await (then(call, forward) if then else forward(call))
 
         return check
@@ -75,7 +75,7 @@ class ObjectChecks:
                 text = "The list of parts was not in ascending order. Parts must be ordered by part number."
                 raise AwsError("InvalidPartOrder", text, 400, UploadId=upload_id)
             if call.operation == "UploadPart":
-                check_body(call)
+                await check_body(call)
             if call.operation == "UploadPartCopy":
                 await self._check_source(call)
             return await (then(call, forward) if then else forward(call))

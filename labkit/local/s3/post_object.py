@@ -28,7 +28,7 @@ DISPOSITION = re.compile(
     rb'(?i)content-disposition:[^\r\n]*?[; ]name="(?P<name>[^"]*)"(?:;\s*filename="(?P<file>[^"]*)")?'
 )
 TAG = re.compile(r"<Key>(.*?)</Key>\s*<Value>(.*?)</Value>", re.DOTALL)
-AMZ_HEADERS = ("x-amz-meta-", "x-amz-server-side-", "x-amz-storage-", "x-amz-website-")
+AMZ_HEADERS = ("x-amz-checksum-", "x-amz-meta-", "x-amz-server-side-", "x-amz-storage-", "x-amz-website-")
 HEADERS = ("content-type", "cache-control", "content-disposition", "content-encoding", "expires")
 
 

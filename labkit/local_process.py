@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
@@ -87,7 +88,6 @@ def start(folder: Path | None = None, options: list[str] | None = None) -> dict[
         if "--reset" not in options:
             return running
         stop(folder)
-    folder.mkdir(parents=True, exist_ok=True)
     with_port = any(option.startswith("--port") for option in options)
     failure = _start_once(folder, options)
     for port in () if with_port else (DEFAULT_PORT, 0):
@@ -107,10 +107,15 @@ def start(folder: Path | None = None, options: list[str] | None = None) -> dict[
 def _start_once(folder: Path, options: list[str]) -> str:
     """Start the process; return ``""`` when it is ready, else what it said."""
     log = folder / "local.log"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        log.touch()
+    except OSError as error:
+        return _cannot_be_written(folder, error)
     detached: dict[str, Any] = {"start_new_session": True}
     if sys.platform == "win32":
         detached = {"creationflags": subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP}
-    before = log.stat().st_size if log.exists() else 0
+    before = log.stat().st_size
     with log.open("ab") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "labkit.local", "--state-dir", str(folder), *options],
@@ -123,13 +128,31 @@ def _start_once(folder: Path, options: list[str]) -> str:
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
-            return log.read_bytes()[before:].decode(errors="replace").strip() or f"exit code {process.returncode}"
+            said = log.read_bytes()[before:].decode(errors="replace").strip()
+            return said or _unwritable(folder) or f"exit code {process.returncode}"
         if (described := find(folder)) and described.get("pid") == process.pid:
             process.returncode = 0  # it outlives this process: nobody here waits for it
             return ""
         time.sleep(0.02)
     process.kill()
     return f"it did not answer within {START_SECONDS:g} s"
+
+
+def _unwritable(folder: Path) -> str:
+    """Say that nothing can be written to *folder*, ``""`` else: who cannot write cannot say why it ended."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(2**16))
+    except OSError as error:
+        return _cannot_be_written(folder, error)
+    return ""
+
+
+def _cannot_be_written(folder: Path, error: OSError) -> str:
+    return (
+        f"the state directory {folder} cannot be written ({error.strerror}); make room there, or choose another: "
+        "labkit up --state-dir DIRECTORY"
+    )
 
 
 def _wait(folder: Path) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import uvicorn
 
@@ -40,7 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
             with asyncio.Runner(loop_factory=_loop_factory()) as runner:
                 runner.run(_serve(options, state_dir, listener))
     except (CannotStart, AlreadyRunning) as error:
-        print(error, file=sys.stderr)
+        _say(error, sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 0
@@ -131,7 +131,8 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
     stop = asyncio.Event()
     if options.reset:
         state_dir.forget()
-    cloud, set_aside = await _restored(settings, state_dir, stop)
+    with state_dir.written():
+        cloud, set_aside = await _restored(settings, state_dir, stop)
     config = uvicorn.Config(
         cloud.server, http=SpelledAsSent, ws="none", lifespan="off", log_level="error", access_log=False,
         timeout_graceful_shutdown=1, timeout_keep_alive=75, server_header=False,
@@ -148,7 +149,7 @@ async def _serve(options: argparse.Namespace, state_dir: StateDir, listener: soc
         await asyncio.sleep(0.005)
     facts = {"pid": os.getpid(), "port": port, "version": __version__, "set_aside": set_aside}
     state_dir.write_local_json({**cloud.description(), **facts})
-    print(f"labkit's local cloud is ready on {settings.endpoint} (pid {os.getpid()})", flush=True)
+    _say(f"labkit's local cloud is ready on {settings.endpoint} (pid {os.getpid()})")
     idle = asyncio.create_task(_stop_when_idle(cloud.server, stop))
     await stop.wait()
     idle.cancel()
@@ -171,7 +172,7 @@ async def _restored(settings: Settings, state_dir: StateDir, stop: asyncio.Event
         await cloud.restore()
     except Unreadable as error:
         told = state_dir.set_aside(error)
-        print(f"the local cloud begins empty: {told}", flush=True)
+        _say(f"the local cloud begins empty: {told}")
         await cloud.forget()
         cloud = build(settings, stop=stop.set)
         await cloud.restore()
@@ -191,9 +192,14 @@ async def _stop_when_idle(server: Any, stop: asyncio.Event) -> None:
         if server.requests != seen:
             seen, since = server.requests, time.monotonic()
         elif time.monotonic() - since >= seconds:
-            print(f"no request for {seconds:g} s (LABKIT_IDLE_EXIT): ending", flush=True)
+            _say(f"no request for {seconds:g} s (LABKIT_IDLE_EXIT): ending")
             return stop.set()
         await asyncio.sleep(min(seconds / 4, 5))
+
+
+def _say(what: object, where: TextIO | None = None) -> None:
+    with contextlib.suppress(OSError):  # on a full disk the log takes nothing
+        print(what, file=where or sys.stdout, flush=True)
 
 
 def _in_url(host: str) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -37,14 +39,9 @@ class StateDir:
         self._lock = FileLock(self.path / "lock")
 
     def __enter__(self) -> StateDir:
-        try:
+        with self.written():
             self.path.mkdir(parents=True, exist_ok=True)
             self._take_lock()
-        except OSError as error:
-            raise AlreadyRunning(
-                f"the state directory {self.path} cannot be written ({error.strerror}); "
-                "choose another: labkit up --state-dir DIRECTORY"
-            ) from error
         return self
 
     def __exit__(
@@ -53,6 +50,21 @@ class StateDir:
         if self._lock.is_locked:
             self.remove_local_json()
         self._lock.release()
+
+    @contextlib.contextmanager
+    def written(self) -> Iterator[None]:
+        """Let the block write to the directory.
+
+        Raises:
+            AlreadyRunning: That cannot be done.
+        """
+        try:
+            yield
+        except OSError as error:
+            raise AlreadyRunning(
+                f"the state directory {self.path} cannot be written ({error.strerror}); "
+                "make room there, or choose another: labkit up --state-dir DIRECTORY"
+            ) from error
 
     def _take_lock(self) -> Any:
         deadline = time.monotonic() + ENDING_SECONDS
@@ -90,7 +102,8 @@ class StateDir:
             "token": secrets.token_urlsafe(24),
         } | kept
         if fields != kept:
-            _write_private(path, fields)
+            with self.written():
+                _write_private(path, fields)
         return Keys(access_key or fields["access_key"], secret_key or fields["secret_key"], fields["token"])
 
     @property
@@ -118,8 +131,10 @@ class StateDir:
 
     def write_local_json(self, fields: dict[str, Any]) -> None:
         """Tell clients where the local cloud is and with which keys; readable by the owner only."""
-        (self.path / "port").write_text(str(fields["port"]), encoding="utf-8")
-        _write_private(self.path / "local.json", fields)
+        with self.written():
+            if self.port != fields["port"]:
+                (self.path / "port").write_text(str(fields["port"]), encoding="utf-8")
+            _write_private(self.path / "local.json", fields)
 
     def remove_local_json(self) -> None:
         """Say that the local cloud is gone."""
@@ -129,6 +144,10 @@ class StateDir:
 def _write_private(path: Path, fields: dict[str, Any]) -> None:
     temporary = path.with_suffix(f".{os.getpid()}.tmp")
     descriptor = os.open(temporary, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        json.dump(fields, file, indent=2)
-    os.replace(temporary, path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump(fields, file, indent=2)
+        os.replace(temporary, path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise

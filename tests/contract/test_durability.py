@@ -5,6 +5,7 @@ As on AWS, where no process of anybody's holds what was acknowledged.
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -22,6 +23,9 @@ from botocore.exceptions import ClientError
 
 from tests.conftest import make_client, start_local_cloud, stop_local_cloud, wait_for
 from tests.contract.test_pipeline import TRUST, function, pipeline, post, queue, visit  # noqa: F401  fixtures
+
+if sys.platform != "win32":
+    import resource
 
 ECHO = "def lambda_handler(event, context):\n    print('seen', event['n'])\n    return event['n'] + 1\n"
 FAILING = "def lambda_handler(event, context):\n    raise ValueError('not today')\n"
@@ -447,3 +451,28 @@ def test_on_a_full_disk_the_answer_waits_for_room_and_then_is_an_error(ending, c
     assert "cannot keep it: File too large" in refused.value.response["Error"]["Message"]
     messages = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10)["Messages"]
     assert [message["Body"].rstrip("x") for message in messages] == ["waited", "refused", "after"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux can keep a process from writing")
+@pytest.mark.parametrize("room", [0, 400], ids=["none", "enough for the keys"])
+@pytest.mark.parametrize("command", [["labkit.local"], ["labkit.cli", "up"]], ids=["labkit.local", "labkit up"])
+def test_a_first_start_on_a_full_disk_says_so_and_the_next_one_with_room_keeps(command, room, tmp_path):
+    """Nothing could be kept, and a learner would not know: no start, one sentence that says what to do."""
+    state_dir = tmp_path / "state"
+    state_dir.mkdir()
+    limit = functools.partial(resource.setrlimit, resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    arguments = [sys.executable, "-m", *command, "--port", "0", "--state-dir", str(state_dir)]
+
+    full = subprocess.run(arguments, check=False, preexec_fn=limit, capture_output=True, text=True)
+
+    assert full.returncode == 2
+    assert f"the state directory {state_dir} cannot be written (File too large); make room" in full.stderr
+    assert len(full.stderr.splitlines()) == 1
+    assert not list(state_dir.glob("*.tmp"))
+    with_room = Ending(state_dir)
+    try:
+        url = make_client(with_room.cloud, "sqs").create_queue(QueueName="q")["QueueUrl"]
+        with_room.again("kill -9")
+        assert make_client(with_room.cloud, "sqs").list_queues()["QueueUrls"] == [url]
+    finally:
+        stop_local_cloud(with_room.process)

@@ -187,6 +187,7 @@ def test_what_api_gateway_refuses_in_its_own_words(api: Api):
         (lambda: gateway.create_deployment(restApiId=api.id, stageName="a b"), BAD,
          "Stage name only allows a-zA-Z0-9_"),
         (lambda: gateway.get_model(restApiId=api.id, modelName="nope"), MISSING, "Invalid model name specified: nope"),
+        (lambda: gateway.delete_model(restApiId=api.id, modelName="no"), MISSING, "Invalid model name specified: no"),
         (lambda: gateway.get_integration(**root | {"restApiId": "nope"}), MISSING,
          "Invalid Resource identifier specified"),
         (lambda: gateway.create_resource(restApiId=api.id, parentId=api.root, pathPart="{a"), BAD,
@@ -329,3 +330,75 @@ def test_a_patch_of_a_stage_that_fails_changes_nothing(api: Api):
 
     assert error_of(lambda: api.gateway.update_stage(**stage, patchOperations=patch))[0] == BAD
     assert "description" not in api.gateway.get_stage(**stage)
+
+
+def test_stages_are_listed_by_the_deployment_that_they_serve(api: Api):
+    """All of them where nobody asks for one (``test_get_stages_filters_by_deployment_id``)."""
+    api.preflight(api.root)
+    deployed = {stage: api.deploy(stage) for stage in ("one", "two")}
+
+    def stages(**query: str) -> list[str]:
+        return [stage["stageName"] for stage in api.gateway.get_stages(restApiId=api.id, **query)["item"]]
+
+    assert stages() == ["one", "two"]
+    assert [stages(deploymentId=deployment) for deployment in deployed.values()] == [["one"], ["two"]]
+
+
+def test_an_integration_is_not_changed_to_what_no_request_could_use(api: Api):
+    """The same as where it is put."""
+    address = {"restApiId": api.id, "resourceId": api.root, "httpMethod": "GET"}
+    service = "arn:aws:apigateway:us-east-1:{}"
+    api.gateway.put_method(**address, authorizationType="NONE")
+    uri = service.format(
+        "lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:123456789012:function:f/invocations"
+    )
+
+    def patched(kind: str, value: str) -> tuple[str, str, int]:
+        api.gateway.put_integration(**address, type=kind, integrationHttpMethod="POST", uri=uri)
+        patch = [{"op": "replace", "path": "/uri", "value": value}]
+        return error_of(lambda: api.gateway.update_integration(**address, patchOperations=patch))
+
+    assert patched("AWS", service.format("dynamodb:action/PutItem"))[::2] == ("NotImplemented", 501)
+    assert patched("AWS_PROXY", service.format("lambda:path/random/invocations"))[1] == (
+        "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
+    )
+    assert patched("AWS_PROXY", "")[1] == "Invalid ARN specified in the request"
+    assert api.gateway.get_integration(**address)["uri"] == uri
+
+
+def test_what_an_authorizer_has_is_replaced_and_not_removed(api: Api):
+    """It is no bug of labkit (the sentence: LocalStack's validators)."""
+    uri = "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/f/invocations"
+    authorizer = api.gateway.create_authorizer(
+        restApiId=api.id, name="a", type="TOKEN", authorizerUri=uri,
+        identitySource="method.request.header.Authorization",
+    )  # fmt: skip
+    named = {"restApiId": api.id, "authorizerId": authorizer["id"]}
+    path = "/identityValidationExpression"
+    patch = [{"op": "remove", "path": path}]
+
+    assert error_of(lambda: api.gateway.update_authorizer(**named, patchOperations=patch)) == (
+        BAD, f"Invalid patch path  '{path}' specified for op 'remove'. Please choose supported operations", 400,
+    )  # fmt: skip
+
+
+def test_what_carries_no_tags_is_not_taken_for_the_api(api: Api):
+    """An ARN below an API names its stages, and nothing else that has tags."""
+    arn = f"arn:aws:apigateway:us-east-1::/restapis/{api.id}"
+
+    assert error_of(lambda: api.gateway.tag_resource(resourceArn=f"{arn}/resources", tags={"a": "b"}))[0] == BAD
+    assert api.gateway.get_tags(resourceArn=arn)["tags"] == {}
+
+
+def test_a_throttle_of_minus_1_is_none(api: Api):
+    """It is how Terraform's ``aws_api_gateway_method_settings`` switches a throttle off."""
+    api.preflight(api.root)
+    api.deploy()
+    limits = {"rateLimit": "0", "burstLimit": "0"}
+
+    def called(**limits: str) -> int:
+        patch = [{"op": "replace", "path": f"/*/*/throttling/{name}", "value": value} for name, value in limits.items()]
+        api.gateway.update_stage(restApiId=api.id, stageName="prod", patchOperations=patch)
+        return api.call("OPTIONS", "/")[0]
+
+    assert [called(**limits), called(**{**limits, "rateLimit": "-1"}), called(**limits)] == [429, 200, 429]

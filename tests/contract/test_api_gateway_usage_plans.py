@@ -110,6 +110,47 @@ def test_a_usage_plan_is_not_changed_to_limits_that_nobody_could_keep(metered: M
     )  # fmt: skip
 
 
+def test_a_usage_plan_that_cannot_be_changed_stays_as_it_is(metered: Metered):
+    """Also where the first of two operations could be done (what can be removed: boto/boto3#2629)."""
+    plan = metered.plan("prod", quota={"limit": 10, "period": "DAY"})
+    shown = metered.gateway.get_usage_plan(usagePlanId=plan)["quota"]
+
+    def refused(op: str, path: str) -> str:
+        patch = [
+            {"op": "replace", "path": "/name", "value": "changed"},
+            {"op": "replace", "path": "/quota/limit", "value": "11"},
+            {"op": op, "path": path, "value": "1"},
+        ]
+        update = metered.gateway.update_usage_plan
+        code, message, _ = error_of(lambda: update(usagePlanId=plan, patchOperations=patch))
+        assert code == BAD
+        return message
+
+    assert refused("replace", "/quota/nope") == "Invalid patch path  '/quota/nope' specified for op 'replace'."
+    assert refused("remove", "/apiStages/a:b") == (
+        "Invalid patch path  '/apiStages/a:b' specified for op 'remove'. Must be one of: [/apiStages, /quota, "
+        "/throttle, /productCode, /apiStages/<apidId:stageName>/throttle/<resourcePath>/<httpMethod>, "
+        "/apiStages/<apidId:stageName>/throttle]"
+    )
+    after = metered.gateway.get_usage_plan(usagePlanId=plan)
+    assert (after["name"], after["quota"]) == ("metered", shown)
+
+
+def test_the_limits_of_a_method_come_off_a_usage_plan(metered: Metered):
+    """One method's by its path, all of a stage's by the stage's."""
+    plan, stage = metered.plan("prod"), f"/apiStages/{metered.api.id}:prod/throttle"
+
+    def throttle(op: str, path: str, value: str | None = None) -> Any:
+        return metered.patch(plan, op, stage + path, value)["apiStages"][0].get("throttle")
+
+    throttle("replace", "/~1a/GET/rateLimit", "2")
+    both = throttle("replace", "/~1b/GET/burstLimit", "3")
+
+    assert both == {"/a/GET": {"rateLimit": 2.0, "burstLimit": 0}, "/b/GET": {"rateLimit": 0.0, "burstLimit": 3}}
+    assert throttle("remove", "/~1a/GET") == {"/b/GET": {"rateLimit": 0.0, "burstLimit": 3}}
+    assert throttle("remove", "") is None
+
+
 def test_a_usage_plan_shows_its_quota_from_the_first_request_on(metered: Metered):
     """The offset is 0 unless somebody said otherwise; by itself a plan shows its tags, also where it has none."""
     plan = metered.plan("prod", quota={"limit": 10, "period": "DAY"}, throttle={"rateLimit": 2.0, "burstLimit": 1})

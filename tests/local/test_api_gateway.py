@@ -7,6 +7,7 @@ import base64
 import copy
 import json
 from dataclasses import dataclass, field
+from datetime import date
 from types import SimpleNamespace
 from typing import Any
 
@@ -21,6 +22,7 @@ from labkit.local.api_gateway.method_request import MethodRequest
 from labkit.local.api_gateway.proxy_response import read_proxy_response
 from labkit.local.api_gateway.resource_paths import route
 from labkit.local.api_gateway.routes import ApiGateway
+from labkit.local.api_gateway.usage_plans import UsagePlans
 from labkit.local.api_gateway.validation import InvalidModelError, compile_model
 
 FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:f"
@@ -582,3 +584,15 @@ def test_of_two_callers_one_makes_a_resource():
     made, refused = asyncio.run(two_callers())
 
     assert (made.status, refused.code) == (201, "ConflictException")
+
+
+def test_the_offset_of_a_quota_is_gone_in_its_first_period_only():
+    """GetUsage tells what the next request will find."""
+    today = date(2026, 1, 2)
+    plan = {"id": "p", "quota": {"limit": 5, "offset": 2, "period": "DAY"}}
+    plans = UsagePlans(now=lambda: 0)
+
+    first = plans.usage(plan, "k", today, today)
+    plans.restore([{"plan": "p", "key": "k", "days": {"2026-01-01": 1}}])
+
+    assert [first, plans.usage(plan, "k", date(2026, 1, 1), today)] == [[[0, 3]], [[1, 2], [0, 5]]]

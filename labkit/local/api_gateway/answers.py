@@ -86,6 +86,12 @@ def stage(one: Shown, params: Params) -> Shown:
     return {**defaults, **_without_empty(one, but="methodSettings")}
 
 
+def stages(answer: Shown, params: Params) -> Shown:
+    """All stages, or those that serve a deployment; they come on one page."""
+    serving = params.get("deploymentId")
+    return {"item": [stage(one, params) for one in answer["item"] if serving in (None, one["deploymentId"])]}
+
+
 def gateway_response(response_type: str, configured: Shown) -> Shown:
     """A gateway response: the API's own of *configured*, or API Gateway's default."""
     own = configured.get(response_type) or {}
@@ -140,7 +146,7 @@ FORMS: Mapping[str, Form] = {
     "GetRestApi": rest_api,
     "GetRestApis": _pages_of(rest_api),
     "GetStage": stage,
-    "GetStages": lambda stages, params: {"item": [stage(one, params) for one in stages["item"]]},  # all on one page
+    "GetStages": stages,
     "GetUsagePlan": usage_plan,
     "GetUsagePlanKeys": _pages_of(newest_first=True),
     "GetUsagePlans": _pages_of(listed_usage_plan),

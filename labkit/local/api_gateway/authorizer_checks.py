@@ -66,7 +66,7 @@ def unused_authorizer(params: Params, setup: Setup) -> None:
 
 def authorizer_patch(params: Params, setup: Setup) -> None:
     """Refuse a change after which the authorizer could not be asked."""
-    complete(params, "add", "replace", "remove")
+    complete(params, "replace")
     before = setup["authorizers"][params["authorizerId"]]
     patched = {one["path"].removeprefix("/"): one.get("value") for one in params.get("patchOperations") or []}
     if unknown := sorted(patched.keys() - PATCHABLE):

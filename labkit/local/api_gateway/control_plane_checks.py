@@ -104,7 +104,7 @@ OF_AN_API: Mapping[str, tuple[Check, ...]] = {
     "PutMethod": (methods.new_method,),
     "PutMethodResponse": (methods.new_method_response,),
     "UpdateAuthorizer": (authorizers.known_authorizer, authorizers.authorizer_patch),
-    "UpdateIntegration": (methods.known_integration, patches.integration_patch),
+    "UpdateIntegration": (methods.known_integration, methods.integration_patch),
     "UpdateMethod": (methods.method_patch,),
     "UpdateRequestValidator": (models.known_validator, patches.validator_patch),
     "UpdateStage": (stages.no_canary, stages.stage_patch),

@@ -13,7 +13,6 @@ from typing import Any
 from labkit.local.api_call import AwsError
 from labkit.local.api_gateway.errors import bad_request, check_status_code, conflict, not_found
 from labkit.local.api_gateway.lambda_integration import FUNCTION_URI
-from labkit.local.api_gateway.patch_checks import check_timeout
 
 Params = dict[str, Any]
 Setup = dict[str, Any]
@@ -170,24 +169,43 @@ def supported_integration(kind: str, uri: str, connection_type: str | None) -> N
 
 
 def integration(params: Params, setup: Setup) -> None:
-    """Refuse an integration of a method that is not there, and a timeout that AWS does not allow."""
+    """Refuse an integration of a method that is not there, of no kind, with a wrong address or a wrong timeout."""
     method(params, setup)
-    kind, uri = str(params.get("type")), str(params.get("uri"))
+    kind = str(params.get("type"))
     if kind not in INTEGRATION_TYPES:
         raise AwsError(
             "ValidationException",
             f"1 validation error detected: Value '{kind}' at 'putIntegrationInput.type' failed to satisfy constraint: "
             f"Member must satisfy enum value set: [{', '.join(INTEGRATION_TYPES)}]",
         )
-    supported_integration(kind, uri, params.get("connectionType"))
-    if kind in ("AWS", "AWS_PROXY") and not params.get("uri"):
+    _check_uri(kind, params.get("uri") or "", params.get("connectionType"))
+    if params.get("timeoutInMillis") is not None:
+        _check_timeout(params["timeoutInMillis"])
+
+
+def integration_patch(params: Params, setup: Setup) -> None:
+    """Refuse the same of a change: a wrong address, a wrong timeout."""
+    kind = method(params, setup)["methodIntegration"]["type"]
+    for operation in params.get("patchOperations") or []:
+        if operation["path"] == "/uri":
+            _check_uri(kind, operation.get("value") or "", None)
+        elif operation["path"] == "/timeoutInMillis":
+            _check_timeout(operation.get("value"))
+
+
+def _check_timeout(milliseconds: Any) -> None:
+    if not str(milliseconds).isdecimal() or not 50 <= int(milliseconds) <= 29_000:
+        raise bad_request("Timeout should be between 50 ms and 29000 ms")
+
+
+def _check_uri(kind: str, uri: str, connection_type: str | None) -> None:
+    supported_integration(kind, uri, connection_type)
+    if kind in ("AWS", "AWS_PROXY") and not uri:
         raise bad_request("Invalid ARN specified in the request")
     if kind == "AWS_PROXY" and ARN_WITH_PATH.match(uri) and not (FUNCTION_URI.fullmatch(uri) or "$" in uri):
         raise bad_request(
             "Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations."
         )
-    if params.get("timeoutInMillis") is not None:
-        check_timeout(params["timeoutInMillis"])
 
 
 def known_integration(params: Params, setup: Setup) -> None:

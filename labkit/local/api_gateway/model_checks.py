@@ -38,7 +38,8 @@ def new_model(params: Params, setup: Setup) -> None:
 
 
 def unused_model(params: Params, setup: Setup) -> None:
-    """Refuse to delete a model that a method uses."""
+    """Refuse to delete a model that is not there, or that a method uses."""
+    known_model(params, setup)
     for one in setup["resources"]:
         for verb, found in one["resourceMethods"].items():
             if params["modelName"] in (found.get("requestModels") or {}).values():

@@ -51,16 +51,3 @@ def validator_patch(params: Params, setup: dict[str, Any]) -> None:
     _replaces(params, VALIDATOR_PATHS)
     if {"op": "replace", "path": "/name", "value": ""} in (params.get("patchOperations") or []):
         raise bad_request("Request Validator name cannot be blank")
-
-
-def integration_patch(params: Params, setup: dict[str, Any]) -> None:
-    """Refuse a timeout that AWS does not allow."""
-    for operation in params.get("patchOperations") or []:
-        if operation["path"] == "/timeoutInMillis":
-            check_timeout(operation.get("value"))
-
-
-def check_timeout(milliseconds: Any) -> None:
-    """Refuse a timeout of an integration that AWS does not allow."""
-    if not str(milliseconds).isdecimal() or not 50 <= int(milliseconds) <= 29_000:
-        raise bad_request("Timeout should be between 50 ms and 29000 ms")

@@ -27,8 +27,8 @@ METHOD_SETTINGS = (
 SETTINGS_OF_METHOD = re.compile(rf"/(?!variables/)[^/]+/(\*|{'|'.join(METHODS)})")
 REMOVABLE = re.compile(rf"/accessLogSettings|/variables/[^/]+|{SETTINGS_OF_METHOD.pattern}")
 NUMBERS = {
-    "throttling/rateLimit": r"\d{1,9}(\.\d{1,9})?",
-    "throttling/burstLimit": r"\d{1,9}",
+    "throttling/rateLimit": r"-1|\d{1,9}(\.\d{1,9})?",  # -1 is none, see Terraform's aws_api_gateway_method_settings
+    "throttling/burstLimit": r"-1|\d{1,9}",
     "caching/ttlInSeconds": r"\d{1,9}",
 }
 # As AWS writes it, with the commas that it forgets.

@@ -12,7 +12,10 @@ from typing import Any
 from labkit.local.api_call import ApiCall
 from labkit.local.api_gateway.errors import bad_request, not_found
 
-TAGGABLE = re.compile(r"arn:aws[\w-]*:apigateway:[\w-]+::/(?P<kind>restapis|apikeys|usageplans)/(?P<names>.+)")
+TAGGABLE = re.compile(
+    r"arn:aws[\w-]*:apigateway:[\w-]+::/(?P<kind>restapis|apikeys|usageplans)/"
+    r"(?P<names>[^/]+|(?<=/restapis/)[^/]+/stages/[^/]+)"
+)
 
 
 class Tags:

@@ -65,13 +65,8 @@ class UsagePlans:
         """Return ``[[used, remaining], …]``, one pair per day, as GetUsage lists them."""
         days = [start + timedelta(days=offset) for offset in range((end - start).days + 1)]
         used = self._used.get((plan["id"], key_id), {})
-        limit = int((plan.get("quota") or {}).get("limit") or 0)
-        pairs = []
-        for day in days:
-            first = _period_start(day, (plan.get("quota") or {}).get("period", "DAY")).isoformat()
-            until_then = sum(count for on, count in used.items() if first <= on <= day.isoformat())
-            pairs.append([used.get(day.isoformat(), 0), max(0, limit - until_then)])
-        return pairs
+        quota = plan.get("quota") or {}
+        return [[used.get(day.isoformat(), 0), max(0, _remaining(quota, used, day))] for day in days]
 
     def snapshot(self) -> list[dict[str, Any]]:
         """Return what was used, as plain data; the buckets fill within seconds and are not kept."""
@@ -87,8 +82,9 @@ class UsagePlans:
         self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[1] != plan_or_api_id}
 
     def _throttle_stage(self, request: MethodRequest) -> None:
-        """Apply the stage's throttle; each method has a bucket of its own."""
-        if settings := request.settings:
+        """Apply the stage's throttle, which -1 switches off; each method has a bucket of its own."""
+        settings = request.settings
+        if settings and min(settings["throttlingRateLimit"], settings["throttlingBurstLimit"]) >= 0:
             limits = {"rateLimit": settings["throttlingRateLimit"], "burstLimit": settings["throttlingBurstLimit"]}
             path, verb = request.resource["path"], request.method["httpMethod"]
             self._throttle(("stage", request.api_id, request.stage["stageName"], path, verb), limits)
@@ -106,13 +102,8 @@ class UsagePlans:
         today = datetime.fromtimestamp(self._now(), UTC).date()
         days = self._used.setdefault((plan["id"], key_id), {})
         quota = plan.get("quota") or {}
-        if "limit" in quota:  # a patch may have set another part of it first
-            start = _period_start(today, quota.get("period", "DAY")).isoformat()
-            used = sum(count for day, count in days.items() if day >= start)
-            # The offset is taken off the first period's limit only.
-            offset = 0 if any(day < start for day in days) else int(quota.get("offset") or 0)
-            if used >= int(quota["limit"]) - offset:
-                raise GatewayError("QUOTA_EXCEEDED", "Limit Exceeded", "LimitExceededException")
+        if "limit" in quota and _remaining(quota, days, today) <= 0:  # a patch may have set another part of it first
+            raise GatewayError("QUOTA_EXCEEDED", "Limit Exceeded", "LimitExceededException")
         days[today.isoformat()] = days.get(today.isoformat(), 0) + 1
 
 
@@ -129,6 +120,13 @@ def _plan_and_key(
                 if value and key["value"] == value and key["enabled"]:
                     return plan, key, stage
     raise GatewayError("INVALID_API_KEY", "Forbidden", "ForbiddenException")
+
+
+def _remaining(quota: dict[str, Any], used: dict[str, int], day: date) -> int:
+    """What a quota leaves at the end of a day; its offset is taken off the first period's limit only."""
+    first, last = _period_start(day, quota.get("period", "DAY")).isoformat(), day.isoformat()
+    offset = 0 if any(on < first for on in used) else int(quota.get("offset") or 0)
+    return int(quota.get("limit") or 0) - offset - sum(count for on, count in used.items() if first <= on <= last)
 
 
 def _period_start(day: date, period: str) -> date:

@@ -5,7 +5,10 @@ https://docs.aws.amazon.com/apigateway/latest/api/patch-operations.html
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import copy
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from labkit.local.api_call import AwsError
@@ -33,30 +36,36 @@ INTEGRATION_PATHS: dict[str, tuple[str, Callable[[str], Any]]] = {
     "/uri": ("uri", str),
 }
 INTEGRATION_MAPS: dict[str, tuple[str, Callable[[str], Any]]] = {"/requestTemplates/": ("request_templates", str)}
+PLAN_TEXTS = {"/name": "name", "/description": "description", "/productCode": "product_code"}
+REMOVABLE_OF_PLAN = (
+    "/apiStages, /quota, /throttle, /productCode, /apiStages/<apidId:stageName>/throttle/<resourcePath>/<httpMethod>, "
+    "/apiStages/<apidId:stageName>/throttle"
+)
 
 
 def patch_rest_api(api_id: str, region: str, operations: list[dict[str, str]]) -> dict[str, Any]:
     """Apply UpdateRestApi and return the API."""
     api = backend("apigateway", region).apis[api_id]
     texts = {"/name": "name", "/description": "description", "/apiKeySource": "api_key_source"}
-    for operation in operations:
-        verb, path, value = operation["op"], operation["path"], operation.get("value")
-        if path.startswith("/binaryMediaTypes/"):
-            _patch_binary_media_types(api, verb, path, value)
-        elif path == "/description" and verb == "remove":
-            api.description = None
-        elif verb != "replace":
-            raise _bad_request("Invalid patch operation specified. Must be one of: [replace]")
-        elif path in texts:
-            setattr(api, texts[path], value)
-        elif path == "/policy":
-            api.policy = value or None
-        elif path == "/disableExecuteApiEndpoint":
-            api.disableExecuteApiEndpoint = str(value).lower() == "true"
-        elif path == "/minimumCompressionSize":
-            api.minimum_compression_size = _compression_size(value)
-        else:
-            api.endpoint_configuration = _endpoint(api.endpoint_configuration, path, value)
+    with _whole_or_not_at_all(api, dict(vars(api))):
+        for operation in operations:
+            verb, path, value = operation["op"], operation["path"], operation.get("value")
+            if path.startswith("/binaryMediaTypes/"):
+                _patch_binary_media_types(api, verb, path, value)
+            elif path == "/description" and verb == "remove":
+                api.description = None
+            elif verb != "replace":
+                raise _bad_request("Invalid patch operation specified. Must be one of: [replace]")
+            elif path in texts:
+                setattr(api, texts[path], value)
+            elif path == "/policy":
+                api.policy = value or None
+            elif path == "/disableExecuteApiEndpoint":
+                api.disableExecuteApiEndpoint = str(value).lower() == "true"
+            elif path == "/minimumCompressionSize":
+                api.minimum_compression_size = _compression_size(value)
+            else:
+                api.endpoint_configuration = _endpoint(api.endpoint_configuration, path, value)
     return dict(api.to_dict())
 
 
@@ -93,30 +102,56 @@ def _endpoint(configuration: dict[str, Any], path: str, value: str | None) -> di
     return {**changed, "ipAddressType": "dualstack"} if value == "PRIVATE" else changed
 
 
+def _at_least_0(convert: Callable[[str], float]) -> Callable[[str], float]:
+    def limit(value: str) -> float:
+        if not 0 <= (number := convert(value)) < math.inf:
+            raise ValueError(value)
+        return number
+
+    return limit
+
+
+def _period(value: str) -> str:
+    if value not in ("DAY", "WEEK", "MONTH"):
+        raise ValueError(value)
+    return value
+
+
+LIMITS: dict[str, dict[str, Callable[[str], Any]]] = {
+    "quota": {"limit": _at_least_0(int), "offset": _at_least_0(int), "period": _period},
+    "throttle": {"rateLimit": _at_least_0(float), "burstLimit": _at_least_0(int)},
+}
+
+
 def patch_usage_plan(region: str, plan_id: str, operations: list[dict[str, str]]) -> dict[str, Any]:
     """Apply UpdateUsagePlan and return the plan."""
     plan = backend("apigateway", region).usage_plans[plan_id]
-    numbers: dict[str, Callable[[str], Any]] = {"limit": int, "offset": int, "rateLimit": float, "burstLimit": int}
-    for operation in operations:
-        verb, path, value = operation["op"], operation["path"], operation.get("value", "")
-        parts = path.strip("/").split("/")
-        try:
-            if path in ("/name", "/description", "/productCode"):
-                attribute = "product_code" if path == "/productCode" else parts[0]
-                setattr(plan, attribute, value if verb != "remove" else None)
-            elif path in ("/quota", "/throttle") and verb == "remove":
-                setattr(plan, parts[0], {})
-            elif parts[0] in ("quota", "throttle") and len(parts) == 2:
-                getattr(plan, parts[0])[parts[1]] = numbers.get(parts[1], str)(value)
-            elif path == "/apiStages":
-                _patch_api_stages(plan, verb, value)
-            elif parts[0] == "apiStages" and len(parts) == 6 and parts[2] == "throttle":
-                _patch_method_throttle(plan, parts, numbers[parts[5]](value))
-            else:
-                raise _bad_request(f"Invalid patch path  '{path}' specified for op '{verb}'.")
-        except (ValueError, KeyError) as error:
-            raise _bad_request(f"Invalid value {value!r} for {path}") from error
+    with _whole_or_not_at_all(plan, copy.deepcopy(vars(plan))):
+        for operation in operations:
+            path, value = operation["path"], operation.get("value", "")
+            try:
+                _patch_usage_plan(plan, operation["op"], path, value)
+            except (ValueError, KeyError) as error:
+                raise _bad_request(f"Invalid value {value!r} for {path}") from error
     return dict(plan.to_json())
+
+
+def _patch_usage_plan(plan: Any, verb: str, path: str, value: str) -> None:
+    parts = path.strip("/").split("/")
+    lengths = (3, 5) if verb == "remove" else (6,)
+    if path in PLAN_TEXTS:
+        setattr(plan, PLAN_TEXTS[path], value if verb != "remove" else None)
+    elif path in ("/quota", "/throttle") and verb == "remove":
+        setattr(plan, parts[0], {})
+    elif len(parts) == 2 and parts[1] in LIMITS.get(parts[0], {}) and verb != "remove":
+        getattr(plan, parts[0])[parts[1]] = LIMITS[parts[0]][parts[1]](value)
+    elif path == "/apiStages":
+        _patch_api_stages(plan, verb, value)
+    elif parts[0] == "apiStages" and parts[2:3] == ["throttle"] and len(parts) in lengths:
+        _patch_method_throttle(plan, parts, value)
+    else:
+        choice = f" Must be one of: [{REMOVABLE_OF_PLAN}]" if verb == "remove" else ""
+        raise _bad_request(f"Invalid patch path  '{path}' specified for op '{verb}'.{choice}")
 
 
 def _patch_api_stages(plan: Any, verb: str, value: str) -> None:
@@ -127,16 +162,26 @@ def _patch_api_stages(plan: Any, verb: str, value: str) -> None:
     plan.api_stages = others if verb == "remove" else [*others, {"apiId": api_id, "stage": stage}]
 
 
-def _patch_method_throttle(plan: Any, parts: list[str], value: float) -> None:
-    """``/apiStages/{api}:{stage}/throttle/{resourcePath}/{method}/rateLimit``, slashes of the path written ``~1``."""
+def _patch_method_throttle(plan: Any, parts: list[str], value: str) -> None:
+    """``/apiStages/{api}:{stage}/throttle/{resourcePath}/{method}/rateLimit``, slashes of the path written ``~1``.
+
+    A shorter path takes off the limits of one method, or of all.
+    """
     api_id, _, stage = parts[1].partition(":")
-    endpoint = f"{parts[3].replace('~1', '/')}/{parts[4]}"
     for one in plan.api_stages:
         if (one["apiId"], one["stage"]) == (api_id, stage):
-            limits = one.setdefault("throttle", {}).setdefault(endpoint, {"rateLimit": 0.0, "burstLimit": 0})
-            limits[parts[5]] = value
-            return
-    raise _bad_request("Invalid API Stage specified")
+            break
+    else:
+        raise _bad_request("Invalid API Stage specified")
+    if len(parts) == 3:
+        one.pop("throttle", None)
+        return
+    endpoint = f"{parts[3].replace('~1', '/')}/{parts[4]}"
+    if len(parts) == 5:
+        one.get("throttle", {}).pop(endpoint, None)
+        return
+    limits = one.setdefault("throttle", {}).setdefault(endpoint, {"rateLimit": 0.0, "burstLimit": 0})
+    limits[parts[5]] = LIMITS["throttle"][parts[5]](value)
 
 
 def patch_method(params: dict[str, Any], region: str) -> dict[str, Any]:
@@ -163,23 +208,34 @@ def _patch(
     paths: dict[str, tuple[str, Callable[[str], Any]]],
     maps: dict[str, tuple[str, Callable[[str], Any]]],
 ) -> None:
-    for operation in operations:
-        verb, path, value = operation["op"], operation["path"], operation.get("value", "")
-        prefix = next((prefix for prefix in maps if path.startswith(prefix)), None)
-        if path in paths and verb == "replace":
-            attribute, convert = paths[path]
-            setattr(target, attribute, convert(value))
-        elif prefix is not None and verb in ("add", "replace", "remove"):
-            attribute, convert = maps[prefix]
-            entries = dict(getattr(target, attribute) or {})
-            name = path.removeprefix(prefix).replace("~1", "/")
-            if verb == "remove":
-                entries.pop(name, None)
+    with _whole_or_not_at_all(target, dict(vars(target))):
+        for operation in operations:
+            verb, path, value = operation["op"], operation["path"], operation.get("value", "")
+            prefix = next((prefix for prefix in maps if path.startswith(prefix)), None)
+            if path in paths and verb == "replace":
+                attribute, convert = paths[path]
+                setattr(target, attribute, convert(value))
+            elif prefix is not None and verb in ("add", "replace", "remove"):
+                attribute, convert = maps[prefix]
+                entries = dict(getattr(target, attribute) or {})
+                name = path.removeprefix(prefix).replace("~1", "/")
+                if verb == "remove":
+                    entries.pop(name, None)
+                else:
+                    entries[name] = convert(value)
+                setattr(target, attribute, entries)
             else:
-                entries[name] = convert(value)
-            setattr(target, attribute, entries)
-        else:
-            raise _bad_request(f"Invalid patch path {path}")
+                raise _bad_request(f"Invalid patch path {path}")
+
+
+@contextmanager
+def _whole_or_not_at_all(target: Any, before: dict[str, Any]) -> Iterator[None]:
+    """Give *target* back its attributes of *before* if one of several patch operations is refused."""
+    try:
+        yield
+    except AwsError:
+        vars(target).update(before)
+        raise
 
 
 def _bad_request(message: str) -> AwsError:

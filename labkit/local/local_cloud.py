@@ -46,6 +46,12 @@ class Feature(Protocol):
     def restore(self, state: Any) -> None: ...  # noqa: D102
 
 
+class DescribedFeature(Feature, Protocol):
+    """One that the health page counts: its resources, and what is under way."""
+
+    def description(self) -> dict[str, Any]: ...  # noqa: D102
+
+
 class LocalCloud:
     """The parts that were built, to be started, described and closed; *features* in the order they are restored."""
 

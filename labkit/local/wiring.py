@@ -5,11 +5,12 @@ Features do not import one another. What one needs of another it gets here, as a
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError, Forward, HttpResponse, Interceptor
+from labkit.local.api_call import ApiCall
 from labkit.local.api_gateway.control_plane import ControlPlane
 from labkit.local.api_gateway.invoke_test import TestInvokes
 from labkit.local.api_gateway.routes import ApiGateway
@@ -29,14 +30,14 @@ from labkit.local.events import Events
 from labkit.local.front_door.gateway import Gateway
 from labkit.local.front_door.identify import identifier
 from labkit.local.front_door.server import Routes, Server
+from labkit.local.iam import identity_policy
 from labkit.local.iam.access_keys import AccessKeys
 from labkit.local.iam.authorisation import Iam
-from labkit.local.iam.identity_policy import OPERATIONS, keep_identity_policy
 from labkit.local.iam.policy_simulator import PolicySimulator
 from labkit.local.iam.sts import Sts
 from labkit.local.iam.users import Users
 from labkit.local.lambda_runtime.api import Lambda
-from labkit.local.local_cloud import Feature, LocalCloud, Settings
+from labkit.local.local_cloud import DescribedFeature, Feature, LocalCloud, Settings
 from labkit.local.mailbox import Mails
 from labkit.local.moto_app.answers import parse_answer, serialise, serialise_error
 from labkit.local.moto_app.app import MotoApp
@@ -58,6 +59,7 @@ from labkit.local.pages.live_map import LiveMap
 from labkit.local.pages.pages import Pages
 from labkit.local.s3.access import S3Access
 from labkit.local.s3.cors import Cors
+from labkit.local.s3.errors import no_such_bucket
 from labkit.local.s3.interceptors import interceptors as interceptors_of_s3
 from labkit.local.s3.notifications.notifications import Notifications
 from labkit.local.s3.post_object import PostObject
@@ -65,7 +67,6 @@ from labkit.local.s3.website import Website
 from labkit.local.sns.api import Sns
 from labkit.local.sqs.api import Sqs
 
-LOG_READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
 TOUCHED_BY = {
     "sts": ["iam"], "iam": ["iam"], "sqs": ["sqs"], "lambda": ["lambda", "event_source_mapping"], "sns": ["sns"],
     "events": ["eventbridge"], "apigateway": ["api_gateway"], "cloudtrail": ["cloudtrail"], "s3": ["s3_notifications"],
@@ -131,27 +132,22 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     async def invoke_event(arn: str, text: str, *, source: str = "destination") -> None:
         functions.invoke_event(arn, text.encode(), source=source)
 
-    async def put_record(arn: str, text: str) -> None:
-        """Store a record of Lambda, whose destination is a bucket."""
-        bucket, _, key = arn.removeprefix("arn:aws:s3:::").partition("/")
-        if not await buckets.exists(bucket):
-            raise AwsError("NoSuchBucket", f"The bucket {bucket} does not exist.")
-        await put_object_as("lambda.amazonaws.com")(bucket, key, text.encode(), "application/json")
-
     async def get_package(bucket: str, key: str) -> Any:
         if not await buckets.exists(bucket):
-            raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
+            raise no_such_bucket(bucket)
         return await buckets.get_object(bucket, key)
 
-    def put_object_as(service: str) -> Callable[..., Awaitable[None]]:
-        """Return what puts objects for a service of AWS; the bucket tells of them as of every other."""
+    async def put_object(service: str, bucket: str, key: str, body: bytes, content_type: str) -> None:
+        """Store an object for a service of AWS; the bucket tells of it as of every other."""
+        if not await buckets.exists(bucket):
+            raise no_such_bucket(bucket)
+        await buckets.put_object(bucket, key, body, content_type)
+        await durability.object_stored(bucket, key)
+        await notifications.written_by_service(bucket, key, service)
 
-        async def put_object(bucket: str, key: str, body: bytes, content_type: str) -> None:
-            await buckets.put_object(bucket, key, body, content_type)
-            await durability.object_stored(bucket, key)
-            await notifications.written_by_service(bucket, key, service)
-
-        return put_object
+    async def put_record(arn: str, text: str) -> None:
+        bucket, _, key = arn.removeprefix("arn:aws:s3:::").partition("/")
+        await put_object("lambda.amazonaws.com", bucket, key, text.encode(), "application/json")
 
     functions = Lambda(
         issue_credentials=keys.issue,
@@ -202,12 +198,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         now=clock.now,
     )
 
-    async def may_write_logs(role_arn: str, region: str) -> bool:
-        group = f"arn:aws:logs:{region}:{ACCOUNT_ID}:log-group:API-Gateway-Execution-Logs:log-stream:any"
-        return await iam.trusts(role_arn, "apigateway.amazonaws.com") and await iam.role_can(
-            role_arn, "logs:PutLogEvents", group
-        )
-
     test_invokes = TestInvokes(picture=rest_apis.picture, integrate=api_gateway.integrate, now=clock.now)
     control_plane = ControlPlane(
         reads=rest_apis,
@@ -216,7 +206,8 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         usage=api_gateway.usage_plans.usage,
         test_invoke_method=test_invokes.test_invoke_method,
         serialise=serialise,
-        may_write_logs=may_write_logs,
+        trusts=iam.trusts,
+        role_can=iam.role_can,
         now=clock.now,
     )
 
@@ -257,7 +248,7 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     cloudtrail = CloudTrail(
         bucket_exists=buckets.exists,
         bucket_policy=buckets.policy,
-        put_object=put_object_as("cloudtrail.amazonaws.com"),
+        put_object=functools.partial(put_object, "cloudtrail.amazonaws.com"),
         put_service_event=eventbridge.put_service_event,
         check=check_required,
         clock=clock,
@@ -317,7 +308,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         if call.caller.kind != "administrator" and await s3_access.asks_for_what_is_missing(call):
             await iam.demand(call, "s3:ListBucket", f"arn:aws:s3:::{call.params['Bucket']}")
 
-    log_events = LogEvents(events=logs.events, serialise=serialise)
     simulator = PolicySimulator(permissions=principals.permissions, exists=principals.exists, serialise=serialise)
     aws_managed_policies = AwsManagedPolicies(moto)
 
@@ -347,13 +337,12 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
             **kinesis.interceptors,
             **cloudwatch.interceptors,
             **log_filters.interceptors,
-            ("logs", "FilterLogEvents"): _after(functions.logs_written, log_events.filter_log_events),
-            **{("logs", name): _after(functions.logs_written) for name in LOG_READS},
+            **LogEvents(written=functions.logs_written, events=logs.events, serialise=serialise).interceptors,
             **Users(serialise=serialise, now=clock.now).interceptors,
             **simulator.interceptors,
-            **{("iam", name): keep_identity_policy for name in OPERATIONS},
+            **identity_policy.INTERCEPTORS,
             **aws_managed_policies.interceptors,
-            ("iam", "CreatePolicyVersion"): aws_managed_policies.but_for_these(keep_identity_policy),
+            ("iam", "CreatePolicyVersion"): aws_managed_policies.but_for_these(identity_policy.keep_identity_policy),
         },
         identify=identify,
         authorise=authorise,
@@ -377,19 +366,26 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
     )
     cors = Cors(rules=buckets.cors_rules, answer=post_object.handle, error=serialise_error)
 
-    # --- labkit's own pages -------------------------------------------------------------------------------------------
+    # --- What is kept, and labkit's own pages -------------------------------------------------------------------------
 
+    described: dict[str, DescribedFeature] = {
+        "sqs": sqs,
+        "lambda": functions,
+        "event_source_mapping": mappings,
+        "api_gateway": api_gateway,
+        "sns": sns,
+        "eventbridge": eventbridge,
+        "cloudtrail": cloudtrail,
+        "s3_notifications": notifications,
+    }
+    features: dict[str, Feature] = {
+        "iam": keys, **described, "log_subscription_filters": log_filters, "cloudwatch_metrics": metrics
+    }  # fmt: skip
+    durability.features = features
     pages = Pages(
         settings,
         parts={
-            "sqs": sqs.description,
-            "lambda": functions.description,
-            "event_source_mapping": mappings.description,
-            "api_gateway": api_gateway.description,
-            "sns": sns.description,
-            "eventbridge": eventbridge.description,
-            "cloudtrail": cloudtrail.description,
-            "s3_notifications": notifications.description,
+            **{name: feature.description for name, feature in described.items()},
             "mail": mails.description,
             "moto": moto.description,
         },
@@ -423,23 +419,6 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         public=settings.public,
     )
 
-    # --- What is kept, started and closed -----------------------------------------------------------------------------
-
-    features: dict[str, Feature] = {
-        "iam": keys,
-        "sqs": sqs,
-        "lambda": functions,
-        "event_source_mapping": mappings,
-        "api_gateway": api_gateway,
-        "sns": sns,
-        "eventbridge": eventbridge,
-        "cloudtrail": cloudtrail,
-        "s3_notifications": notifications,
-        "log_subscription_filters": log_filters,
-        "cloudwatch_metrics": metrics,
-    }
-    durability.features = features
-    closing = [metrics.close, eventbridge.close, mappings.close, functions.close, mails.mailbox.close]
     return LocalCloud(
         settings,
         Server(routes),
@@ -450,13 +429,5 @@ def build(settings: Settings, *, stop: Callable[[], None]) -> LocalCloud:
         features=features,
         starting=[metrics.start],
         keeping=[functions.logs_written],
-        closing=closing,
+        closing=[metrics.close, eventbridge.close, mappings.close, functions.close, mails.mailbox.close],
     )
-
-
-def _after(first: Callable[[], Awaitable[None]], then: Interceptor | None = None) -> Interceptor:
-    async def do_first(call: ApiCall, forward: Forward) -> HttpResponse:
-        await first()
-        return await (then(call, forward) if then else forward(call))
-
-    return do_first

@@ -575,7 +575,7 @@ def test_of_two_callers_one_makes_a_resource():
     async def two_callers() -> list[Any]:
         control_plane: Any = ControlPlane(
             reads=SimpleNamespace(setup=setup_of), changes=SimpleNamespace(import_api=None, put_api=None),
-            deployed=None, usage=None, test_invoke_method=None, serialise=None, may_write_logs=None, now=None,
+            deployed=None, usage=None, test_invoke_method=None, serialise=None, trusts=None, role_can=None, now=None,
         )  # fmt: skip
         asked = changed("CreateResource", restApiId="a1", parentId="root", pathPart="pets")
         correct = control_plane.corrections["CreateResource"]

@@ -22,7 +22,7 @@ ANYBODY = {"Effect": "Allow", "Principal": {"Service": "cloudtrail.amazonaws.com
 ANYBODY["Resource"] = ["arn:aws:s3:::logs", "arn:aws:s3:::logs/*"]
 NOBODY = "127.0.0.1:1"
 PARTS_OF_FEATURES = {"MoveTasks", "Queues", "Functions", "Delivery", "AsyncInvocations", "UsagePlans", "Feature"} | {
-    "Deliveries", "EventBuses", "Layers", "Rules",
+    "DescribedFeature", "Deliveries", "EventBuses", "Layers", "Rules",
 }  # fmt: skip
 
 

@@ -42,7 +42,8 @@ class ControlPlane:
         usage: ``usage(plan, key_id, start, end)``: what a key used of a plan.
         test_invoke_method: Answers TestInvokeMethod.
         serialise: Makes the HTTP answer of a result.
-        may_write_logs: ``await may_write_logs(role_arn, region)``: whether API Gateway may wear a role to write logs.
+        trusts: ``await trusts(role_arn, service)``: whether a service may wear a role.
+        role_can: ``await role_can(role_arn, action, resource)``.
         now: Epoch seconds.
     """
 
@@ -55,14 +56,15 @@ class ControlPlane:
         usage: Callable[[dict[str, Any], str, date, date], list[list[int]]],
         test_invoke_method: Answer,
         serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
-        may_write_logs: Callable[[str, str], Awaitable[bool]],
+        trusts: Callable[[str, str], Awaitable[bool]],
+        role_can: Callable[[str, str, str], Awaitable[bool]],
         now: Callable[[], float],
     ) -> None:
         self._reads = reads
         self._changes = changes
         self._deployed = deployed
         self._serialise = serialise
-        self._may_write_logs = may_write_logs
+        self._trusts, self._role_can = trusts, role_can
         self._usage, self._now = usage, now
         self._test_invoke_method = test_invoke_method
         self._one_at_a_time = asyncio.Lock()
@@ -174,6 +176,11 @@ class ControlPlane:
                 "API Gateway and add the required role policy.",
             )
         return self._serialise(call, await self._changes.set_logs_role(call.region, role))
+
+    async def _may_write_logs(self, role_arn: str, region: str) -> bool:
+        group = f"arn:aws:logs:{region}:{ACCOUNT_ID}:log-group:API-Gateway-Execution-Logs:log-stream:any"
+        trusted = await self._trusts(role_arn, "apigateway.amazonaws.com")
+        return trusted and await self._role_can(role_arn, "logs:PutLogEvents", group)
 
     async def _create_deployment(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Deploy; a stage that exists keeps its settings, which moto would reset."""

@@ -1,4 +1,6 @@
-"""FilterLogEvents: moto knows neither most filter patterns nor a prefix of streams, and then returns everything.
+"""Reading logs: once all lines of functions are written, and what a filter chooses.
+
+moto knows neither most filter patterns nor a prefix of streams, and then returns everything.
 
 https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_FilterLogEvents.html
 """
@@ -8,26 +10,39 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, Interceptor
 from labkit.local.cloudwatch.log_filter_pattern import compile_filter_pattern
 
 MOST_EVENTS = 10_000
+READS = ("GetLogEvents", "DescribeLogGroups", "DescribeLogStreams")
 Events = list[dict[str, Any]]
 
 
 class LogEvents:
-    """Reads the events of a log group."""
+    """Reads log groups; *written* waits until everything that was said so far stands there."""
 
     def __init__(
         self,
         *,
+        written: Callable[[], Awaitable[None]],
         events: Callable[..., Awaitable[Events | None]],
         serialise: Callable[[ApiCall, dict[str, Any]], HttpResponse],
     ) -> None:
-        self._events, self._serialise = events, serialise
+        self._written, self._events, self._serialise = written, events, serialise
+
+    @property
+    def interceptors(self) -> dict[tuple[str, str], Interceptor]:
+        """What stands before moto's operations."""
+        return {("logs", "FilterLogEvents"): self.filter_log_events, **{("logs", name): self.read for name in READS}}
+
+    async def read(self, call: ApiCall, forward: Forward) -> HttpResponse:
+        """Let moto answer when there is nothing more to come."""
+        await self._written()
+        return await forward(call)
 
     async def filter_log_events(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Return what matches, of all streams in the order of time, whatever ``interleaved`` says."""
+        await self._written()
         params, names = call.params, call.params.get("logStreamNames") or []
         prefix = params.get("logStreamNamePrefix") or ""
         if names and prefix:

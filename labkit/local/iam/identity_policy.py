@@ -7,9 +7,7 @@ from __future__ import annotations
 
 import json
 
-from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse
-
-OPERATIONS = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion")
+from labkit.local.api_call import ApiCall, AwsError, Forward, HttpResponse, Interceptor
 
 
 async def keep_identity_policy(call: ApiCall, forward: Forward) -> HttpResponse:
@@ -21,6 +19,10 @@ async def keep_identity_policy(call: ApiCall, forward: Forward) -> HttpResponse:
     if _names_somebody(str(call.params.get("PolicyDocument") or "")):
         raise AwsError("MalformedPolicyDocument", "Policy document should not specify a principal.", 400)
     return await forward(call)
+
+
+OPERATIONS = ("PutRolePolicy", "PutUserPolicy", "PutGroupPolicy", "CreatePolicy", "CreatePolicyVersion")
+INTERCEPTORS: dict[tuple[str, str], Interceptor] = {("iam", name): keep_identity_policy for name in OPERATIONS}
 
 
 def _names_somebody(document: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import time
@@ -158,6 +159,36 @@ def test_a_mapping_that_is_being_deleted_is_neither_changed_nor_deleted_again(
 
     assert states == ["Deleting", "Deleting"]
     assert refused.value.response["Error"]["Code"] == "ResourceInUseException"
+
+
+def test_the_mapping_of_a_queue_that_was_deleted_is_disabled_until_somebody_enables_it(
+    *, client, function, queue, mapped, eventually
+):
+    """A new queue of the same name changes nothing.
+
+    https://github.com/aws-cloudformation/cloudformation-coverage-roadmap/issues/2260
+    """
+    url, arn = queue()
+    target = function(PRINTING, (QUEUE_READS, arn))
+    uid, aws = mapped(arn, target), client("lambda")
+
+    def created_again():
+        with contextlib.suppress(client("sqs").exceptions.QueueDeletedRecently):
+            return client("sqs").create_queue(QueueName=url.rpartition("/")[2])
+
+    client("sqs").delete_queue(QueueUrl=url)
+    eventually(created_again)
+    mapping = aws.get_event_source_mapping(UUID=uid)
+    client("sqs").send_message(QueueUrl=url, MessageBody="for the new one")
+    waiting = client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["ApproximateNumberOfMessages"])
+    assert aws.update_event_source_mapping(UUID=uid, Enabled=True)["State"] == "Enabling"
+
+    assert (mapping["State"], mapping["LastProcessingResult"]) == (
+        "Disabled",
+        "PROBLEM: The specified queue does not exist.",
+    )
+    assert waiting["Attributes"] == {"ApproximateNumberOfMessages": "1"}
+    assert [event["Records"][0]["body"] for event in eventually(lambda: printed(client, target))] == ["for the new one"]
 
 
 def test_of_many_equal_mappings_that_are_created_at_once_there_is_one(*, client, function, table):

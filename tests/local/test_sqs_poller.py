@@ -21,7 +21,7 @@ MAPPING = {
 def around(invoke):
     """What a poller needs of the local cloud."""
     return SimpleNamespace(
-        invoke=invoke, configuration=lambda arn: {"Timeout": 3}, clock=Clock(1000), emit=lambda *a, **k: None
+        invoke=invoke, configuration=lambda arn: {"Timeout": 3}, clock=Clock(1000), emit=lambda *a, **k: None, note=None
     )
 
 

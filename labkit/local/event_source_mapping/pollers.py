@@ -38,8 +38,8 @@ class Pollers:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def __len__(self) -> int:
-        """Count the pollers."""
-        return len(self._running)
+        """Count the pollers that have a source."""
+        return sum(not task.done() for _, task in self._running.values())
 
     def start(self, mapping: dict[str, Any]) -> None:
         """Poll for a mapping, with the settings that it has now."""

@@ -54,7 +54,7 @@ class SqsPoller:
     ) -> None:
         self._mapping, self._arn, self._queues = mapping, str(mapping["EventSourceArn"]), queues
         self._invoke, self._configuration = surroundings.invoke, surroundings.configuration
-        self._scaled, self._emit = surroundings.clock.scaled, surroundings.emit
+        self._scaled, self._emit, self._note = surroundings.clock.scaled, surroundings.emit, surroundings.note
         self._filters = compile_filters(mapping.get("FilterCriteria"))
         most = (mapping.get("ScalingConfig") or {}).get("MaximumConcurrency") or MOST_BATCHES
         self._most = min(int(most), max(FIRST_BATCHES, most_batches))
@@ -72,8 +72,7 @@ class SqsPoller:
             try:
                 await self._receive(messages)
             except AwsError as error:  # the queue was deleted
-                self._mapping["LastProcessingResult"] = f"PROBLEM: {error.message}"
-                return
+                return self._disable(error.message)
             except Exception:  # the border of a poller: it must not end in silence
                 self._emit("labkit is broken", mapping=self._mapping["UUID"], traceback=traceback.format_exc())
                 await self._pause(1)
@@ -81,6 +80,13 @@ class SqsPoller:
                 if messages:
                     self._begin(messages)
             await asyncio.sleep(0)
+
+    def _disable(self, why: str) -> None:
+        """End as Lambda does when the queue is gone: not even one of the same name wakes the mapping again."""
+        self._mapping["LastProcessingResult"] = f"PROBLEM: {why}"
+        if self._mapping["State"] == "Enabled":
+            self._mapping["State"] = "Disabled"
+            self._note("settings")
 
     def _begin(self, messages: list[Any]) -> None:
         task = asyncio.create_task(self._process(messages))

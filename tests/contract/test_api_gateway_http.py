@@ -42,7 +42,11 @@ class Echo(BaseHTTPRequestHandler):
         body = json.dumps(got).encode()
         last = parts.path.rpartition("/")[2]
         self.send_response(int(last) if last.isdecimal() else 200)
-        self.send_header("Content-Type", "application/json")
+        if parts.path == "/lower":
+            self.send_header("content-type", "text/plain")
+            self.send_header("x-amzn-trace-id", "the server's own")
+        else:
+            self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Set-Cookie", "a=1")
         self.send_header("Set-Cookie", "b=2")
@@ -100,6 +104,23 @@ def test_the_request_goes_on_and_the_answer_comes_back(api: Api, http_proxy: Cal
     assert {"x-amzn-trace-id", "x-forwarded-port", "x-forwarded-proto"} <= got["headers"].keys()
     assert {"x-amzn-remapped-content-length", "x-amzn-remapped-date", "x-amzn-requestid"} <= headers.keys()
     assert headers["content-type"] == "application/json"
+
+
+def test_a_header_in_lower_case_is_the_same_header(api: Api, http_proxy: Callable[..., None], server: str):
+    """Many servers write them so; a browser that gets two content types believes the last one."""
+    http_proxy("x", server + "/lower")
+    named = "method.response.header.content-type"
+    mocked = api.preflight(api.root)
+    api.gateway.put_method_response(**mocked, statusCode="201", responseParameters={named: True})
+    api.gateway.delete_integration_response(**mocked, statusCode="200")
+    api.gateway.put_integration_response(**mocked, statusCode="201", responseParameters={named: "'text/css'"})
+    api.deploy()
+
+    headers = [api.call("GET", "/x")[2], api.call("OPTIONS", "/")[2]]
+
+    assert [(one["content-type"], "own" in one.get("x-amzn-trace-id", "")) for one in headers] == [
+        ("text/plain", False), ("text/css", False),
+    ]  # fmt: skip
 
 
 def test_parameters_are_mapped_as_recorded(api: Api, http_proxy: Callable[..., None], server: str):

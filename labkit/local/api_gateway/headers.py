@@ -68,6 +68,11 @@ def returned(
 
 
 def set_header(headers: dict[str, str], name: str, value: str) -> None:
-    """Set a header that a parameter mapping made; what a client sent must not end it and begin another one."""
+    """Set a header that a parameter mapping made, in place of one spelled otherwise.
+
+    What a client sent must not end it and begin another one.
+    """
     if HEADER_NAME.fullmatch(name):
+        for other in [other for other in headers if other.lower() == name.lower()]:
+            del headers[other]
         headers[name] = CONTROL.sub(" ", value)

@@ -92,8 +92,9 @@ def _headers(request: MethodRequest, address: SplitResult, mapped: dict[tuple[st
 
 
 def _response(request: MethodRequest, status: int, headers: list[tuple[str, str]], body: bytes) -> HttpResponse:
-    kept = [(name, value) for name, value in headers if name.lower() != "transfer-encoding"]
+    kept = [(name, value) for name, value in headers if name.lower() not in ("transfer-encoding", "x-amzn-trace-id")]
+    if not any(name.lower() == "content-type" for name, _ in kept):
+        kept.append(("Content-Type", "application/json"))
     first, more = returned(kept, REMAPPED | {"x-amzn-requestid"})
-    first.setdefault("Content-Type", "application/json")
     first["X-Amzn-Trace-Id"] = request.trace_id
     return HttpResponse(status, b"" if status in (204, 304) else body, first, more)

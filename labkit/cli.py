@@ -19,6 +19,7 @@ COULD_NOT_START = 2
 
 app = typer.Typer(
     help="Build a serverless application on a local cloud, or on AWS.",
+    epilog="Begin with: labkit lab",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -32,16 +33,23 @@ def main() -> None:
     except LabkitError as error:
         print(f"labkit: {error}", file=sys.stderr)
         sys.exit(COULD_NOT_START if "did not start" in str(error) else 1)
+    except Exception as error:
+        if not type(error).__module__.startswith("botocore."):  # what a cloud, or the way there, said
+            raise
+        print(f"labkit: {error}", file=sys.stderr)
+        sys.exit(1)
 
 
 @app.command()
 def up(
     *,
-    port: Annotated[int | None, typer.Option(help="0 picks a free one; without it 4566, or a free one")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="0 picks a free one; without it 4566, or a free one")
+    ] = None,
     state_dir: Annotated[Path | None, typer.Option(help="where keys, logs and mails live")] = None,
     time_scale: Annotated[float | None, typer.Option(help="divides the waits that AWS fixes; 60 if not given")] = None,
     smtp: Annotated[str | None, typer.Option(help="HOST:PORT of a mail relay")] = None,
-    max_environments: Annotated[int | None, typer.Option(help="processes per function; 4 if not given")] = None,
+    max_environments: Annotated[int | None, typer.Option(min=1, help="processes per function; 4 if not given")] = None,
     allow_host: Annotated[list[str] | None, typer.Option(help="a further Host name to answer to")] = None,
     reset: Annotated[bool, typer.Option("--reset", help="begin empty, and forget what was there")] = False,
     keep: Annotated[bool, typer.Option(help="keep what is there for the next time")] = True,
@@ -58,8 +66,15 @@ def up(
     for host in allow_host or []:
         options += ["--allow-host", host]
     options += ["--reset"] * reset + ["--no-state"] * (not keep)
-    described = local_process.start(state_dir and state_dir.absolute(), options)
+    folder = state_dir and state_dir.absolute()
+    ran_before = local_process.find(folder) is not None and not reset
+    described = local_process.start(folder, options)
     print(f"labkit's local cloud is ready on {described['endpoint']} (pid {described['pid']})")
+    if ran_before and options:
+        print(
+            "it ran before, and options count when it starts: labkit down (everything in it is kept), "
+            "then labkit up again"
+        )
 
 
 @app.command()
@@ -149,13 +164,14 @@ def run(
     """Run notebooks headless; exit 0 all passed, 1 one failed, 2 could not start."""
     from labkit import notebook_run, run_report
 
-    parameters = {"LAB_ID": lab_id, "SIZE": size, **_pairs(parameter or [])}
     os.environ["LABKIT_STATE_DIR"] = str(local_process.state_dir())
     with local_process.as_before():
         try:
-            notebook_run.check_parameters(parameters)
+            parameters = {"LAB_ID": lab_id, "SIZE": size, **_pairs(parameter or [])}
+            cloud = notebook_run.check_parameters(parameters)["cloud"]
             chosen = notebook_run.find_notebooks(course.notebooks_folder(), notebooks or [])
-            if parameters.get("CLOUD", os.environ.get("LABKIT_CLOUD", "local")) == "local":
+            notebook_run.make_folder(out)
+            if cloud == "local":
                 local_process.start()
             if fresh:
                 notebook_run.remove_lab(parameters)

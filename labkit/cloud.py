@@ -60,7 +60,8 @@ def connect(
         AWS, ``tags`` a dict for everything that can carry tags.
 
     Raises:
-        LabkitError: A value is not valid, the local cloud does not start, or a call could leave for another cloud.
+        LabkitError: A value is not valid, the local cloud does not start, a call could leave for another cloud, or
+            AWS knows nobody.
     """
     _enter_notebooks_folder()
     given = {"cloud": cloud, "lab_id": lab_id, "region": region, "email": email, "size": size}
@@ -194,6 +195,7 @@ def _isolate(endpoint: str, access_key: str, secret_key: str) -> None:
 
 def _check_connection(endpoint: str) -> str:
     import boto3
+    from botocore.exceptions import BotoCoreError
 
     make: Callable[..., Any] = boto3.client  # its stubs know no service by variable
     variables = tuple(f"{name}={value}" for name, value in sorted(os.environ.items()) if name.startswith("AWS_"))
@@ -209,7 +211,15 @@ def _check_connection(endpoint: str) -> str:
                 )
     _checked.clear()
     _checked.add(variables)
-    return str(boto3.client("sts").get_caller_identity()["Account"])
+    try:
+        return str(boto3.client("sts").get_caller_identity()["Account"])
+    except BotoCoreError as error:
+        if endpoint:
+            raise
+        raise LabkitError(
+            f"AWS cannot be asked who you are: {error}; log in by aws sso login or aws configure, and set AWS_PROFILE "
+            "if you have several profiles; see docs/troubleshooting.md#no-credentials"
+        ) from error
 
 
 def _description(cloud: str, endpoint: str) -> str:

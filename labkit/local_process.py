@@ -129,6 +129,7 @@ def _start_once(folder: Path, options: list[str]) -> str:
     while time.monotonic() < deadline:
         if process.poll() is not None:
             said = log.read_bytes()[before:].decode(errors="replace").strip()
+            said = said.rpartition("labkit.local: error: ")[2]  # argparse puts its whole usage before what is wrong
             return said or _unwritable(folder) or f"exit code {process.returncode}"
         if (described := find(folder)) and described.get("pid") == process.pid:
             process.returncode = 0  # it outlives this process: nobody here waits for it
@@ -150,8 +151,8 @@ def _unwritable(folder: Path) -> str:
 
 def _cannot_be_written(folder: Path, error: OSError) -> str:
     return (
-        f"the state directory {folder} cannot be written ({error.strerror}); make room there, or choose another: "
-        "labkit up --state-dir DIRECTORY"
+        f"the state directory {folder} cannot be written ({error.strerror}); make room there, or "
+        "choose another by the variable LABKIT_STATE_DIR"
     )
 
 

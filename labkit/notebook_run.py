@@ -36,7 +36,7 @@ def find_notebooks(folder: Path, wanted: list[str]) -> list[Path]:
         return available
     chosen: list[Path] = []
     for name in wanted:
-        found = [path for path in available if path.stem == name or path.stem.split("_")[0] == name]
+        found = [path for path in available if name.zfill(2) in (path.stem, path.stem.split("_")[0])]
         if not found:
             raise LabkitError(
                 f"there is no notebook {name!r} in {folder}; "
@@ -46,10 +46,11 @@ def find_notebooks(folder: Path, wanted: list[str]) -> list[Path]:
     return sorted(chosen)
 
 
-def check_parameters(parameters: Mapping[str, str]) -> None:
-    """Refuse a parameter that no notebook has: papermill would only warn, and run with the default.
+def check_parameters(parameters: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings of a run, by the parameters' names in small letters.
 
-    A value that cannot work is refused as well, before anything has started.
+    A parameter that no notebook has is refused: papermill would only warn, and run with the default. So is a value that
+    cannot work, before anything has started.
 
     Raises:
         LabkitError: The message names the unknown parameter and the known ones, or the value and what is allowed.
@@ -57,7 +58,21 @@ def check_parameters(parameters: Mapping[str, str]) -> None:
     unknown = sorted(set(parameters) - set(PARAMETERS))
     if unknown:
         raise LabkitError(f"no notebook has a parameter {unknown[0]!r}; they have: {', '.join(PARAMETERS)}")
-    resolve_settings({name.lower(): value for name, value in parameters.items()})
+    return resolve_settings({name.lower(): value for name, value in parameters.items()})
+
+
+def make_folder(out: Path) -> None:
+    """Make the folder for the results.
+
+    Raises:
+        LabkitError: It cannot be made.
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabkitError(
+            f"the results cannot be written to {out} ({error.strerror}); choose another folder: labkit run --out FOLDER"
+        ) from error
 
 
 def remove_lab(parameters: Mapping[str, str]) -> None:
@@ -100,12 +115,12 @@ def run_notebooks(
         One result per notebook; a failure does not keep the later ones from running.
 
     Raises:
-        LabkitError: A parameter is unknown.
+        LabkitError: A parameter is unknown, or *out* cannot be made.
     """
     from labkit.kernels_ahead import ENGINE, kernels_ahead
 
     check_parameters(parameters)
-    out.mkdir(parents=True, exist_ok=True)
+    make_folder(out)
     interactive = sys.stderr.isatty()
     results: list[NotebookResult] = []
     with (

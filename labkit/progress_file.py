@@ -32,7 +32,7 @@ def read() -> Progress:
     """
     try:
         content = json.loads(path().read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         content = {}
     except (OSError, ValueError) as error:
         raise LabkitError(f"{path()} cannot be read ({error}); delete it to start counting anew") from None

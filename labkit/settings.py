@@ -87,7 +87,7 @@ def kept_settings() -> dict[str, str]:
     path = _path()
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError) as error:
         raise LabkitError(f"{path} cannot be read ({error}); mend or delete it, then run notebook 00 again") from None

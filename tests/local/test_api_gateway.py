@@ -596,3 +596,16 @@ def test_the_offset_of_a_quota_is_gone_in_its_first_period_only():
     plans.restore([{"plan": "p", "key": "k", "days": {"2026-01-01": 1}}])
 
     assert [first, plans.usage(plan, "k", date(2026, 1, 1), today)] == [[[0, 3]], [[1, 2], [0, 5]]]
+
+
+def test_what_a_deleted_key_used_is_not_kept_for_ever():
+    """Nobody could ask for it any more."""
+    gateway = World(an_api("/x")).gateway()
+    used = [{"plan": plan, "key": key, "days": {"2026-01-01": 1}} for plan, key in (("p", "k"), ("p", "l"), ("q", "k"))]
+    gateway.usage_plans.restore(used)
+
+    gateway.observe(changed("DeleteApiKey", apiKey="k"), None, None)
+    left = gateway.usage_plans.snapshot()
+    gateway.observe(changed("DeleteUsagePlan", usagePlanId="p"), None, None)
+
+    assert (left, gateway.usage_plans.snapshot()) == ([used[1]], [])

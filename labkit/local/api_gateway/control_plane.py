@@ -142,7 +142,9 @@ class ControlPlane:
         response.status = 201 if call.operation in CREATED else response.status
         return response
 
-    async def _check(self, call: ApiCall) -> None:
+    async def _check(self, call: ApiCall) -> dict[str, Any]:
+        """Refuse what AWS refuses; return what is set up of the API, if it is about one."""
+        setup: dict[str, Any] | None = None
         if check := checks.ALONE.get(call.operation):
             check(call.params)
         if call.operation in checks.OF_AN_API:
@@ -161,6 +163,7 @@ class ControlPlane:
         wants_logs = call.operation == "UpdateStage" and asks_for_logs(call.params)
         if wants_logs and not await self._reads.logs_role(call.region):
             raise bad_request("CloudWatch Logs role ARN must be set in account settings to enable logging")
+        return setup or {}
 
     async def _update_account(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Take a role for logs only if API Gateway may wear it and it may write them; no value takes it away."""
@@ -184,15 +187,14 @@ class ControlPlane:
 
     async def _create_deployment(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Deploy; a stage that exists keeps its settings, which moto would reset."""
-        await self._check(call)
+        picture = await self._check(call)
+        stages, _ = picture.pop("stages"), picture.pop("deployments")
         api_id, stage = call.params["restApiId"], call.params.get("stageName")
-        live = await self._reads.live(api_id)
-        picture = await self._reads.picture(api_id, call.region)
         response = await forward(call)
         if response.status < 400:
             self._deployed(api_id, json.loads(response.body)["id"], picture)  # at once: the stage serves it by now
-            if stage and live and (kept := live["stages"].get(stage)):
-                await self._changes.keep_stage_settings(api_id, call.region, stage, kept)
+            if stage in stages:
+                await self._changes.keep_stage_settings(api_id, call.region, stage, stages[stage])
         return response
 
     async def _delete_deployment(self, call: ApiCall) -> dict[str, Any]:
@@ -225,9 +227,9 @@ class ControlPlane:
         if not removed:
             return None
         api_id, name = call.params["restApiId"], call.params["stageName"]
-        live = (await self._reads.live(api_id))["stages"][name]
-        left = {key: settings for key, settings in live["methodSettings"].items() if key not in removed}
-        await self._changes.keep_stage_settings(api_id, call.region, name, {**live, "methodSettings": left})
+        kept = (await self._reads.setup(api_id, call.region))["stages"][name]
+        left = {key: settings for key, settings in kept["methodSettings"].items() if key not in removed}
+        await self._changes.keep_stage_settings(api_id, call.region, name, {**kept, "methodSettings": left})
         return {**stage, "methodSettings": left}
 
     async def _get_gateway_responses(self, call: ApiCall) -> dict[str, Any]:

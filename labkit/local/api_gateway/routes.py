@@ -105,8 +105,8 @@ class ApiGateway:
             self.usage_plans.forget(api_id)
         elif call.operation == "DeleteDeployment":
             self._deployments.pop((call.params["restApiId"], call.params["deploymentId"]), None)
-        elif call.operation == "DeleteUsagePlan":
-            self.usage_plans.forget(call.params["usagePlanId"])
+        elif call.operation in ("DeleteUsagePlan", "DeleteApiKey"):
+            self.usage_plans.forget(call.params.get("usagePlanId") or call.params["apiKey"])
 
     async def handle(self, http: HttpRequest, api_id: str, stage_name: str, path: str) -> HttpResponse:
         """Answer one request on a stage's address.

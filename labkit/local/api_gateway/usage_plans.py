@@ -76,10 +76,10 @@ class UsagePlans:
         """Take over what :meth:`snapshot` returned."""
         self._used = {(one["plan"], one["key"]): dict(one["days"]) for one in used}
 
-    def forget(self, plan_or_api_id: str) -> None:
-        """Drop what was counted for a plan or an API that is deleted."""
-        self._used = {key: days for key, days in self._used.items() if key[0] != plan_or_api_id}
-        self._buckets = {key: bucket for key, bucket in self._buckets.items() if key[1] != plan_or_api_id}
+    def forget(self, deleted: str) -> None:
+        """Drop what was counted for a plan, a key or an API, by its id."""
+        self._used = {name: days for name, days in self._used.items() if deleted not in name}
+        self._buckets = {name: bucket for name, bucket in self._buckets.items() if deleted not in name}
 
     def _throttle_stage(self, request: MethodRequest) -> None:
         """Apply the stage's throttle, which -1 switches off; each method has a bucket of its own."""

@@ -90,25 +90,6 @@ def _order(key: str) -> int:
     return int(key.partition("Q")[2].partition(".")[0])
 
 
-class Relay:
-    """Send mail through an SMTP server."""
-
-    def __init__(self, host: str, port: int) -> None:
-        self._host, self._port = host, port
-
-    async def send(self, sender: str, to: str, message: bytes) -> None:
-        """Send one mail.
-
-        Raises:
-            OSError: The relay cannot be reached or refuses it (``smtplib.SMTPException`` is one).
-        """
-        await asyncio.to_thread(self._send, sender, to, message)
-
-    def _send(self, sender: str, to: str, message: bytes) -> None:
-        with smtplib.SMTP(self._host, self._port, timeout=10) as smtp:
-            smtp.sendmail(sender, [to], message)
-
-
 class Mails:
     """The inbox, and the way of a mail: to *relay* (``HOST:PORT``) if it was asked for, else into the inbox."""
 
@@ -126,6 +107,15 @@ class Mails:
         return {"messages": len(self.mailbox), "smtp_port": self.port, "relay": self._relay or "own inbox"}
 
     async def send(self, sender: str, to: str, message: bytes) -> None:
-        """Send one mail by SMTP."""
+        """Send one mail by SMTP.
+
+        Raises:
+            OSError: The relay cannot be reached or refuses it (``smtplib.SMTPException`` is one).
+        """
         host, _, port = (self._relay or f"127.0.0.1:{self.port}").rpartition(":")
-        await Relay(host, int(port)).send(sender, to, message)
+        await asyncio.to_thread(_send, host, int(port), sender, to, message)
+
+
+def _send(host: str, port: int, sender: str, to: str, message: bytes) -> None:
+    with smtplib.SMTP(host, port, timeout=10) as smtp:
+        smtp.sendmail(sender, [to], message)

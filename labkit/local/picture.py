@@ -35,7 +35,6 @@ def part_of(arn: str) -> str:
         return arn.partition("/")[0]
     if arn.startswith("arn:aws:lambda:"):
         return ":".join(arn.split(":")[:7])
-    for inside in ("/stream/", "/index/"):
-        if arn.startswith("arn:aws:dynamodb:"):
-            arn = arn.partition(inside)[0]
+    if arn.startswith("arn:aws:dynamodb:"):
+        return "/".join(arn.split("/")[:2])
     return arn

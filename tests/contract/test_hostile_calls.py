@@ -182,6 +182,10 @@ def test_a_key_that_is_no_value_of_dynamodb_is_refused(cloud, client, unique, ke
         ("dynamodb", "describe_export", {"ExportArn": "arn:aws:dynamodb:us-east-1:123456789012:table/t/export/0123"},
          "ExportNotFoundException"),
         ("iam", "list_roles", {"Marker": "x"}, "ValidationError"),
+        ("cloudwatch", "get_metric_data", {"StartTime": 0, "EndTime": 60, "MetricDataQueries": [
+            {"Id": id_, "MetricStat": {"Metric": metric, "Period": 60, "Stat": "Sum"}}
+            for id_, metric in (("a", {"Namespace": "AWS/SQS"}), ("b", {"MetricName": "x"}))
+        ]}, "ValidationError"),
         ("logs", "get_query_results", {"queryId": "x"}, "ResourceNotFoundException"),
         ("s3", "copy_object", {"Key": "k", "CopySource": "key-without-a-bucket"}, "InvalidArgument"),
         ("s3", "list_objects_v2", {"FetchOwner": True, "ContinuationToken": "x"}, "InvalidArgument"),

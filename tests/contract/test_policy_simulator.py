@@ -31,6 +31,7 @@ def test_a_policy_is_judged_without_a_role_and_without_the_resource(client):
         ],
         ActionNames=["sqs:SendMessage", "sqs:DeleteQueue"],
         ResourceArns=[OWN, OTHER],
+        ContextEntries=[{"ContextKeyValues": ["a key without a name"]}],
     )
 
     assert decisions(answer) == {

@@ -296,6 +296,7 @@ def test_subscribing_twice_is_one_subscription_unless_attributes_differ(client, 
     [
         ("test-protocol", "x", "Amazon SNS does not support this protocol string: test-protocol"),
         ("sqs", "https://sqs.us-east-1.amazonaws.com/123456789012/q", "SQS endpoint ARN"),
+        ("lambda", "arn:aws:lambda:us-east-1:123456789012:my-function", "Lambda endpoint ARN"),
         ("email", "no address", "Email address"),
         ("email", "ada@example.com, all@example.com", "Email address"),
         ("email", "ada\r\nBcc: all@example.com", "Email address"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from types import SimpleNamespace
 
-from labkit.local.mailbox import Mailbox, Relay
+from labkit.local.mailbox import Mailbox, Mails
 from labkit.local.pages.inbox_page import inbox_page, inbox_text
 from labkit.local.sns.email import notification_mail
 
@@ -17,14 +17,14 @@ def test_mails_of_one_second_come_newest_first_and_long_lines_arrive_whole(tmp_p
     numbers = list(range(30))
 
     async def send_all():
-        mailbox = Mailbox(tmp_path / "mail")
-        relay = Relay("127.0.0.1", await mailbox.start())
+        mails = Mails(tmp_path / "mail", None)
+        await mails.start()
         for number in numbers:
             text = "x" * 2000 + "é" * (number % 2)
             mail = notification_mail(SUBSCRIPTION, "", str(number), text, "http://x")
-            await relay.send("no-reply@sns.amazonaws.com", "a@example.com", mail)
-        mailbox.close()
-        return mailbox.messages("a@example.com"), mailbox.messages("b@example.com")
+            await mails.send("no-reply@sns.amazonaws.com", "a@example.com", mail)
+        mails.mailbox.close()
+        return mails.mailbox.messages("a@example.com"), mails.mailbox.messages("b@example.com")
 
     mine, others = asyncio.run(send_all())
 

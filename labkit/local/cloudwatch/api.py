@@ -72,17 +72,17 @@ class CloudWatch:
     async def get_metric_data(self, call: ApiCall, forward: Forward) -> HttpResponse:
         """Return the values of several metrics; the newest come first unless ScanBy says otherwise."""
         queries = call.params.get("MetricDataQueries") or []
-        namespaces = {((q.get("MetricStat") or {}).get("Metric") or {}).get("Namespace") for q in queries} - {None}
+        namespaces = {((q.get("MetricStat") or {}).get("Metric") or {}).get("Namespace") for q in queries}
         if not namespaces & SERVICES.keys():
             return await forward(call)
-        if namespaces - SERVICES.keys() or any(query.get("Expression") for query in queries):
+        if namespaces - SERVICES.keys() - {None} or any(query.get("Expression") for query in queries):
             raise AwsError(
                 "ValidationError",
                 f"The local cloud answers neither metric math on {', '.join(sorted(SERVICES))} nor these together with "
                 "other namespaces: ask for each in a call of its own, and calculate with the values.",
             )
-        if not all((query.get("MetricStat") or {}).get("Metric") for query in queries):
-            raise AwsError("ValidationError", "Each query needs a MetricStat with a Metric, or an Expression.")
+        if None in namespaces:
+            raise AwsError("ValidationError", "Each query needs a Metric with its Namespace, or an Expression.")
         results = [self._result(query, call) for query in queries if query.get("ReturnData") is not False]
         return self._serialise(call, {"MetricDataResults": results, "Messages": []})
 

@@ -74,7 +74,7 @@ def _results(
     context = {
         entry["ContextKeyName"]: entry["ContextKeyValues"]
         for entry in params.get("ContextEntries") or []
-        if entry.get("ContextKeyValues")
+        if entry.get("ContextKeyName") and entry.get("ContextKeyValues")
     }
 
     def decide(action: str, arn: str) -> Decision:

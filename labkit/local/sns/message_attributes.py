@@ -15,9 +15,7 @@ from labkit.local.sns.errors import invalid
 
 NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
 FORBIDDEN = re.compile(r"[^A-Za-z0-9_.-]")
-SUBJECT = re.compile(
-    r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,99}"
-)  # no line break of any kind, nor a half character
+SUBJECT = re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,99}")  # no line break, no half character
 
 
 def check_message(message: dict[str, Any]) -> int:

@@ -20,7 +20,7 @@ from labkit.local.sns.topics import check_arn, page_of
 
 EMAIL = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,64}@[A-Za-z0-9.-]{1,255}")
 TOKEN = re.compile(r"[0-9a-f]{64,512}")
-ENDPOINT_ARN = re.compile(r"arn:aws:(sqs|lambda):[a-z0-9-]+:\d{12}:\S+")
+ENDPOINT_ARN = re.compile(r"arn:aws:(sqs:[a-z0-9-]+:\d{12}|lambda:[a-z0-9-]+:\d{12}:function):\S+")
 TOKEN_SECONDS = 172_800
 PROTOCOLS = ("email", "email-json", "http", "https", "sqs", "lambda")
 NOT_HERE = ("sms", "application", "firehose")

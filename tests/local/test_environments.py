@@ -26,6 +26,13 @@ print("imported")
 def lambda_handler(event, context):
     return context.get_remaining_time_in_millis()
 """
+BROKEN_AT_FIRST = """import os
+with open({starts!r}, "a") as starts:
+    if starts.write("x") and starts.tell() < 3:
+        raise RuntimeError("not today")
+def lambda_handler(event, context):
+    open({ran!r}, "w").close()
+"""
 SLOW = "import time\ndef lambda_handler(event, context):\n    time.sleep(0.5)\n    return {!r}\n"
 
 
@@ -147,3 +154,28 @@ def test_a_process_that_ends_makes_room_for_another_function_that_waits(monkeypa
         await asyncio.wait_for(other, 2)
 
     asyncio.run(run())
+
+
+def test_where_no_process_can_be_started_for_the_second_init_phase_the_event_is_tried_again(
+    cloud, tmp_path, monkeypatch
+):
+    """A computer without a free process is our trouble: a caller is told, and an event is not lost."""
+    ran, init, failing = tmp_path / "ran", environment.Environment._init, [OSError("no process"), OSError("no process")]
+
+    async def without_processes(self, limit, *, phase):
+        if phase == "invoke" and failing:
+            raise failing.pop()
+        await init(self, limit, phase=phase)
+
+    monkeypatch.setattr(environment.Environment, "_init", without_processes)
+    functions = cloud.client("lambda")
+    create(functions, BROKEN_AT_FIRST.format(starts=str(tmp_path / "starts"), ran=str(ran)))
+
+    with pytest.raises(ClientError) as refused:
+        functions.invoke(FunctionName="f")
+    functions.invoke(FunctionName="f", InvocationType="Event")
+
+    assert refused.value.response["Error"]["Code"] == "ServiceException"
+    assert "could not start a process for f: no process" in refused.value.response["Error"]["Message"]
+    wait_for(ran.exists, timeout=10)
+    assert failing == []

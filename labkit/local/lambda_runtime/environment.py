@@ -103,6 +103,9 @@ class Environment:
         """Run one invocation; whatever happens, an outcome comes back within *timeout* seconds and a little.
 
         An init phase that failed, or outlasted its own limit, is run again first, as a part of the invocation.
+
+        Raises:
+            OSError: This computer starts no process for that.
         """
         started, warm = time.perf_counter(), self.invocations > 0
         self.invocations += 1

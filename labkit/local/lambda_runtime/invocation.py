@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import json
 import time
 import uuid
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -120,7 +121,8 @@ class Invocations:
         started, trace = time.time(), f"Root=1-{int(time.time()):08x}-{uuid.uuid4().hex[:24]};Sampled=0"
         try:
             invocation = Invocation(request_id, arn, payload, started + function.timeout, trace, client_context)
-            outcome = await environment.invoke(invocation, function.timeout)
+            with _starting(function):  # an init phase that failed is run again
+                outcome = await environment.invoke(invocation, function.timeout)
         finally:
             self._environments.release(key, environment)
         self._publish(function.arn, outcome)
@@ -161,11 +163,8 @@ class Invocations:
             log_stream=stream,
             expires=keys.expiration - function.timeout - 60,
         )
-        try:
+        with _starting(function):
             await environment.start()
-        except OSError as error:
-            text = f"The local cloud could not start a process for {function.name}: {error}"
-            raise AwsError("ServiceException", text, 500, Type="Service") from error
         return environment
 
     async def _unpack_layers(self, function: Function) -> Path | None:
@@ -173,6 +172,15 @@ class Invocations:
             return None
         contents = [self._content_of_layer(layer["Arn"]) for layer in function.layers]
         return await asyncio.to_thread(unpack_all, contents, self._folder)
+
+
+@contextlib.contextmanager
+def _starting(function: Function) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        text = f"The local cloud could not start a process for {function.name}: {error}"
+        raise AwsError("ServiceException", text, 500, Type="Service") from error
 
 
 def _check_json(payload: bytes) -> None:

@@ -223,3 +223,15 @@ def test_the_age_on_a_dead_letter_queue_counts_from_the_move_and_the_retention_f
 
     assert ages == {"dlq": 0.0, "source": 0.0}
     assert [dlq.depths(at)["visible"] for at in (now + 90, now + 110)] == [1, 0]
+
+
+def test_a_delay_that_is_changed_often_does_not_multiply_the_messages():
+    """A FIFO queue's delay concerns what is delayed already: each change costs a place in the heap, and no more."""
+    queue = FifoQueue("q.fifo", "arn", 0.0)
+    queue.add(message("a", group="g"), 1000.0, 900)
+
+    for delay in range(899, 889, -1):
+        queue.delay_all(delay)
+
+    assert (len(queue.later), queue.depths(1000.0)["delayed"]) == (11, 1)
+    assert bodies(queue.take(1890.0, 10, 30.0, never)) == ["a"]

@@ -104,22 +104,18 @@ class Durability:
         What was touched before is written before it: a message is on its new queue before it is off the old one.
         ``"settings"`` stands for a change of these.
         """
+        if self._journal is None:
+            return
         if change == ("settings",):
-            self.touch(feature)
-        elif self._journal is not None:
+            self._touched.add(feature)
+        else:
             self._record_touched(self._journal)
             self._journal.add(("change", feature, change))
-            self._soon()
+        self._soon()
 
     def noting(self, feature: str) -> Callable[..., None]:
         """Return :meth:`note` for one feature."""
         return functools.partial(self.note, feature)
-
-    def touch(self, *features: str) -> None:
-        """Write down the settings of features soon, and in any case before the next answer leaves."""
-        if self._journal is not None:
-            self._touched.update(features)
-            self._soon()
 
     def call_made(self, call: ApiCall, result: dict[str, Any] | None, error: AwsError | None) -> None:
         """Know that a call was made: what it may have changed is written before its answer leaves."""

@@ -20,6 +20,10 @@ from labkit.local.lambda_runtime.names import LATEST, joined, not_found
 from labkit.local.lambda_runtime.packages import code_sha256
 from labkit.local.lambda_runtime.runtimes import runtime_arn
 
+ATTRIBUTES = {
+    "Timeout": "timeout", "MemorySize": "memory_size", "Handler": "handler", "Runtime": "runtime", "Role": "role",
+    "Description": "description", "Architectures": "architectures",
+}  # fmt: skip
 BEING_CREATED = "The function is being created."
 
 
@@ -59,6 +63,20 @@ class Function:
     aliases: dict[str, dict[str, Any]] = field(default_factory=dict)
     last_version: int = 0
     published: str = ""
+
+    def configure(self, params: dict[str, Any]) -> None:
+        """Take over the settings that a call names; its layers are looked up elsewhere."""
+        for key, attribute in ATTRIBUTES.items():
+            if params.get(key) is not None:
+                setattr(self, attribute, params[key])
+        if isinstance(params.get("Environment"), dict):
+            self.variables = dict(params["Environment"].get("Variables") or {})
+        if isinstance(params.get("DeadLetterConfig"), dict):
+            self.dead_letter_arn = params["DeadLetterConfig"].get("TargetArn") or ""
+        if isinstance(params.get("EphemeralStorage"), dict):
+            self.ephemeral_storage = params["EphemeralStorage"]["Size"]
+        if isinstance(params.get("LoggingConfig"), dict) and params["LoggingConfig"].get("LogGroup"):
+            self.own_log_group = params["LoggingConfig"]["LogGroup"]
 
     def become_active(self) -> None:
         """End the state Pending, or the update under way; that of the versions too."""

@@ -22,10 +22,6 @@ from labkit.local.lambda_runtime.paging import page
 from labkit.local.lambda_runtime.validation import check_configuration, check_dead_letter, check_new_name, check_tags
 
 UNTIL_ACTIVE = 0.2
-ATTRIBUTES = {
-    "Timeout": "timeout", "MemorySize": "memory_size", "Handler": "handler", "Runtime": "runtime", "Role": "role",
-    "Description": "description", "Architectures": "architectures",
-}  # fmt: skip
 
 
 class Functions:
@@ -99,17 +95,7 @@ class Functions:
     def _configure(self, function: Function, params: dict[str, Any]) -> None:
         kept = [layer["Arn"] for layer in function.layers]
         function.layers = self._layers(params.get("Layers", kept) or [], function.region, function.package, kept)
-        for key, attribute in ATTRIBUTES.items():
-            if params.get(key) is not None:
-                setattr(function, attribute, params[key])
-        if isinstance(params.get("Environment"), dict):
-            function.variables = dict(params["Environment"].get("Variables") or {})
-        if isinstance(params.get("DeadLetterConfig"), dict):
-            function.dead_letter_arn = params["DeadLetterConfig"].get("TargetArn") or ""
-        if isinstance(params.get("EphemeralStorage"), dict):
-            function.ephemeral_storage = params["EphemeralStorage"]["Size"]
-        if isinstance(params.get("LoggingConfig"), dict) and params["LoggingConfig"].get("LogGroup"):
-            function.own_log_group = params["LoggingConfig"]["LogGroup"]
+        function.configure(params)
         function.modified_at, function.revision_id = self._clock.now(), str(uuid.uuid4())
 
     async def update_function_code(self, call: ApiCall) -> dict[str, Any]:

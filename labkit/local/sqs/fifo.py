@@ -104,7 +104,7 @@ class FifoQueue(Queue):
 
     def delay_all(self, delay: float) -> None:
         """Give the delayed messages another delay: on a FIFO queue a change concerns them too."""
-        delayed = [message for _, _, message in self.later if message.delayed and not message.deleted]
+        delayed = [message for message in self.messages() if message.delayed]
         for message in sorted(delayed, key=lambda message: message.sequence_number):
             message.due_at = message.sent_at + delay
             heapq.heappush(self.later, (message.due_at, next(self.order), message))

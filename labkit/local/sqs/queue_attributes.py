@@ -1,16 +1,19 @@
-"""Which values the attributes of a queue may have.
+"""What a queue may be called, and which values its attributes may have.
 
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html
 """
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from labkit.local.api_call import AwsError
+from labkit.local.sqs.errors import invalid
 from labkit.local.sqs.fifo import FIFO_DEFAULTS
 from labkit.local.sqs.redrive_policy import check_redrive, check_redrive_allow, json_object
 
+NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 RANGES = {
     "DelaySeconds": (0, 900),
     "MaximumMessageSize": (1024, 1_048_576),
@@ -29,6 +32,21 @@ CHOICES = {
 ONE_ENCRYPTION = (
     "You can use one type of server-side encryption (SSE) at one time. You can either enable KMS SSE or SQS SSE."
 )
+
+
+def check_name(name: str, *, fifo: bool) -> None:
+    """Refuse a name that a new queue cannot have.
+
+    Raises:
+        AwsError: ``InvalidParameterValue``.
+    """
+    if fifo and not (name.endswith(".fifo") and NAME.fullmatch(name[:-5] + "_fifo")):
+        raise invalid(
+            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
+            "must end with .fifo suffix and be 1 to 80 in length."
+        )
+    if not fifo and not NAME.fullmatch(name):
+        raise invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")
 
 
 def checked(attributes: dict[str, Any], *, fifo: bool) -> dict[str, str]:

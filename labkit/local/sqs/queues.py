@@ -6,21 +6,19 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_Create
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
 from labkit.local.sqs import queue_state
-from labkit.local.sqs.errors import invalid, missing, number_of
+from labkit.local.sqs.errors import missing, number_of
 from labkit.local.sqs.fifo import FIFO_DEFAULTS, FifoQueue
 from labkit.local.sqs.permissions import add_permission, remove_permission
 from labkit.local.sqs.queue import DEFAULTS, Queue, note_nothing
-from labkit.local.sqs.queue_attributes import changed, checked
+from labkit.local.sqs.queue_attributes import changed, check_name, checked
 from labkit.local.sqs.redrive_policy import check_dlq, redrive_of
 
-NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 KNOWN_UNSET = {"Policy", "RedrivePolicy", "RedriveAllowPolicy", "KmsMasterKeyId", "KmsDataKeyReusePeriodSeconds"} | set(
     FIFO_DEFAULTS
 )
@@ -57,7 +55,7 @@ class Queues:
         """Create a queue, or return the URL of the one that is there with the same attributes."""
         name, given = call.params.get("QueueName") or "", call.params.get("Attributes") or {}
         fifo = str(given.get("FifoQueue")).lower() == "true"
-        _check_name(name, fifo=fifo)
+        check_name(name, fifo=fifo)
         attributes = checked(given, fifo=fifo)
         arn = f"arn:aws:sqs:{call.region}:{ACCOUNT_ID}:{name}"
         if existing := self.all.get(arn):
@@ -242,13 +240,3 @@ class Queues:
         self._deleted_at = dict(state["deleted_at"])
         for kept in state["queues"]:
             self.all[kept["arn"]] = queue_state.restored(kept, state, self._note)
-
-
-def _check_name(name: str, *, fifo: bool) -> None:
-    if fifo and not (name.endswith(".fifo") and NAME.fullmatch(name[:-5] + "_fifo")):
-        raise invalid(
-            "The name of a FIFO queue can only include alphanumeric characters, hyphens, or underscores, "
-            "must end with .fifo suffix and be 1 to 80 in length."
-        )
-    if not fifo and not NAME.fullmatch(name):
-        raise invalid("Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length")

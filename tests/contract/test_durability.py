@@ -279,7 +279,12 @@ def other_ways_of_writing_stay(ending, client, unique, **_):
     s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
     unfinished = {"Bucket": bucket, "Key": "unfinished"}
     unfinished["UploadId"] = s3.create_multipart_upload(**unfinished)["UploadId"]
-    etag = s3.upload_part(**unfinished, PartNumber=1, Body=bytes(100_000))["ETag"]
+    written, sent = [], bytes(range(256)) * 400
+    for number in (3, 1, 2, 1):
+        before = (ending.state_dir / "state.journal").stat().st_size
+        etag = s3.upload_part(**unfinished, PartNumber=number, Body=sent)["ETag"]
+        written.append((ending.state_dir / "state.journal").stat().st_size - before)
+    assert max(written) < 1.1 * len(sent), f"a part is written alone, not with those before it: {written}"
     s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
     for body in (b"one", b"two"):
         s3.put_object(Bucket=bucket, Key="versions", Body=body)
@@ -309,6 +314,7 @@ def other_ways_of_writing_stay(ending, client, unique, **_):
     s3, table = client("s3"), client("dynamodb")
     assert [one["Key"] for one in s3.list_objects_v2(Bucket=bucket)["Contents"]] == ["copy", "k2", "k3", "parts"]
     assert s3.head_object(Bucket=bucket, Key="parts")["ContentLength"] == 100_000
+    assert [part["PartNumber"] for part in s3.list_parts(**unfinished)["Parts"]] == [1, 2, 3]
     s3.complete_multipart_upload(**unfinished, MultipartUpload={"Parts": [{"PartNumber": 1, "ETag": etag}]})
     versions = s3.list_object_versions(Bucket=bucket, Prefix="versions")
     assert (len(versions["Versions"]), len(versions["DeleteMarkers"])) == (2, 1)

@@ -31,6 +31,8 @@ def containers(service: str, region: str) -> Iterator[tuple[Place, Any]]:
     if service == "s3":
         for name, bucket in kept.buckets.items():
             yield (*here, name), bucket.keys
+            for upload in bucket.multiparts.values():
+                yield (*here, name, upload.id), upload.parts
     elif service == "dynamodb":
         for name, table in kept.tables.items():
             yield (*here, name, "items"), table.items
@@ -51,7 +53,8 @@ def find_container(place: Place) -> Any:
     kept = backend(place[0], place[1])
     try:
         if place[0] == "s3":
-            return kept.buckets[place[2]].keys
+            bucket = kept.buckets[place[2]]
+            return bucket.keys if len(place) == 3 else bucket.multiparts[place[3]].parts
         if place[0] == "dynamodb":
             table = kept.tables[place[2]]
             return table.items if place[3] == "items" else table.stream_shard.items

@@ -1,9 +1,9 @@
 """moto's state, as records for the journal: what a call changed, or everything; and back again.
 
-What grows with every visit stands in *containers* of moto's: the objects of a bucket, the items of a table, the records
-of a stream, the events of a log stream. A backend is small without them. So a record of it only names the containers
-that the journal knows already, and what happens in them is a record of its own. ``state_changes`` tells from a call
-what to look at, ``containers`` where it is.
+What grows with every visit stands in *containers* of moto's: the objects of a bucket, the parts of an upload, the items
+of a table, the records of a stream, the events of a log stream. A backend is small without them. So a record of it only
+names the containers that the journal knows already, and what happens in them is a record of its own. ``state_changes``
+tells from a call what to look at, ``containers`` where it is.
 """
 
 from __future__ import annotations
@@ -92,6 +92,7 @@ class MotoState:
             self._known = {place: one for place, one in self._known.items() if place[:2] != ("dynamodb", region)}
             changes.backends.add(("dynamodb", region))
         touched: list[Place] = [("s3", "aws", bucket) for bucket, _ in changes.objects]
+        touched += [("s3", "aws", bucket, upload) for bucket, upload, _ in changes.parts]
         for region, table in changes.items:
             touched += [("dynamodb", region, table, "items"), ("dynamodb", region, table, "stream")]
         touched += [place for grown in changes.grown for place in places_below(grown)]
@@ -101,6 +102,7 @@ class MotoState:
                 changes.backends.add((place[0], place[1]))
         records = [self._backend(service, region) for service, region in sorted(changes.backends)]
         records += [record for one in sorted(changes.objects) if (record := _object(*one))]
+        records += [record for one in sorted(changes.parts) if (record := _part(*one))]
         for (region, table), items in changes.items.items():
             if record := _items(region, table, items):
                 records.append(record)
@@ -156,6 +158,11 @@ class MotoState:
             dict.__setitem__(keys, key, versions)
             backend("s3", "aws").tagger.tags.update(tags)
 
+    def _restore_part(self, place: Place, number: int, data: bytes) -> None:
+        parts = self._known[place]
+        parts[number] = pickle.loads(data)  # noqa: S301
+        backend("s3", "aws").buckets[place[2]].multiparts[place[3]].partlist = sorted(parts)
+
     def _restore_items(self, region: str, table: str, data: bytes) -> None:
         kept = self._known["dynamodb", region, table, "items"]
         for hash_key, range_key, item in pickle.loads(data):  # noqa: S301
@@ -191,6 +198,13 @@ def _object(bucket: str, key: str) -> Record | None:
     arns = [one.arn for one in versions or [] if hasattr(one, "arn")]
     tags = {arn: s3.tagger.tags[arn] for arn in arns if arn in s3.tagger.tags}
     return ("object", bucket, key, pickle.dumps((versions, tags), 5))
+
+
+def _part(bucket: str, upload: str, number: int) -> Record | None:
+    """Return a record of a part of an upload that is under way."""
+    place = ("s3", "aws", bucket, upload)
+    part = (find_container(place) or {}).get(number)
+    return None if part is None else ("part", place, number, pickle.dumps(part, 5))
 
 
 def _items(region: str, table_name: str, written: list[dict[str, Any]]) -> Record | None:

@@ -22,18 +22,19 @@ Place = tuple[str, ...]
 class Changes:
     """*backends* by service and region; *objects* by bucket and key; *items* by region and table, with the key in each.
 
-    *grown* are streams that got longer: service, region, and their own names. *rewritten* are tables of which nobody
-    knows what changed.
+    *parts* are those of uploads: bucket, upload and number. *grown* are streams that got longer: service, region, and
+    their own names. *rewritten* are tables of which nobody knows what changed.
     """
 
     backends: set[tuple[str, str]] = field(default_factory=set)
     objects: set[tuple[str, str]] = field(default_factory=set)
+    parts: set[tuple[str, str, int]] = field(default_factory=set)
     items: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     grown: set[Place] = field(default_factory=set)
     rewritten: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.backends or self.objects or self.items or self.grown or self.rewritten)
+        return bool(self.backends or self.objects or self.parts or self.items or self.grown or self.rewritten)
 
     def update(self, other: Changes) -> None:
         """Add the changes of *other*."""
@@ -62,6 +63,9 @@ class Changes:
 
     def _add_s3(self, call: ApiCall) -> None:
         bucket, key = call.params.get("Bucket", ""), call.params.get("Key")
+        if call.operation in ("UploadPart", "UploadPartCopy"):
+            self.parts.add((bucket, call.params["UploadId"], int(call.params["PartNumber"])))
+            return
         if key is not None:
             self.objects.add((bucket, key))
         for one in (call.params.get("Delete") or {}).get("Objects") or []:

@@ -171,9 +171,9 @@ async def _restored(settings: Settings, state_dir: StateDir, stop: asyncio.Event
     try:
         await cloud.restore()
     except Unreadable as error:
+        await cloud.forget()  # Windows gives no other name to a file that is open
         told = state_dir.set_aside(error)
         _say(f"the local cloud begins empty: {told}")
-        await cloud.forget()
         cloud = build(settings, stop=stop.set)
         await cloud.restore()
     return cloud, told

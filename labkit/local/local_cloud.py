@@ -110,9 +110,11 @@ class LocalCloud:
 
     async def keep(self) -> None:
         """Keep everything as it is now: what happens from now on is lost."""
-        for write in self._keeping:
-            await write()
-        await self.durability.close()
+        try:
+            for write in self._keeping:
+                await write()
+        finally:
+            await self.durability.close()
 
     async def forget(self) -> None:
         """End what could not go on, with what is half restored of moto's."""

@@ -11,9 +11,11 @@ import random
 import time
 from types import SimpleNamespace
 
+import psutil
 import pytest
 from botocore.exceptions import ClientError
 
+from labkit.local.__main__ import _restored
 from labkit.local.durability.durability import Durability
 from labkit.local.durability.journal import Journal
 from labkit.local.durability.journal_file import JournalFile, Unreadable, framed
@@ -22,7 +24,8 @@ from labkit.local.moto_app.app import MotoApp, backend
 from labkit.local.moto_app.containers import log_stream
 from labkit.local.moto_app.state import MotoState, moto_version
 from labkit.local.moto_app.state_changes import Changes
-from tests.in_process import in_process
+from labkit.local.state_dir import StateDir
+from tests.in_process import in_process, settings_for_tests
 from tests.local.test_snapshots import NOBODY, fill, snapshots
 
 STILL = {"max_environments": 0, "time_scale": 0.001, "smtp": NOBODY}
@@ -299,6 +302,32 @@ def test_whatever_is_published_stands_in_the_journal(tmp_path):
 
     assert (len(there["deliveries"]), [len(one["seen"]) for one in there["published"].values()]) == (1, [7])
     assert written == there
+
+
+def test_a_journal_is_closed_before_it_is_set_aside(tmp_path, monkeypatch):
+    """Windows gives no other name to a file that is open; a local cloud that cannot go on would never start again."""
+    state_dir, open_then = StateDir(tmp_path), []
+    file = JournalFile(state_dir.journal, {"moto": moto_version()})
+    file.replace([pickle.dumps(("began", "id")), pickle.dumps(("change", "sqs", ("put", "arn", {})))])
+    file.close()
+    set_aside = StateDir.set_aside
+
+    def seen(self, why):
+        open_then.extend(one.path for one in psutil.Process().open_files())
+        return set_aside(self, why)
+
+    async def start():
+        settings = settings_for_tests(tmp_path, "http://127.0.0.1:1", journal=state_dir.journal)
+        cloud, told = await _restored(settings, state_dir, asyncio.Event())
+        await cloud.keep()
+        await cloud.close()
+        return told
+
+    monkeypatch.setattr(StateDir, "set_aside", seen)
+
+    assert "what an earlier one kept cannot be read (the local cloud cannot go on from it" in asyncio.run(start())
+    assert str(state_dir.journal) not in open_then
+    assert reading_of(state_dir.journal).state_id != "id"
 
 
 def test_large_values_are_written_once(tmp_path):

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import copy
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from types import SimpleNamespace
@@ -51,6 +52,7 @@ class World:
     permitted: bool = True
     trusted: bool = True
     refusal: AwsError | None = None
+    meanwhile: Callable[[], None] = lambda: None
     now: float = 1_768_472_551.0
     reads: int = 0
 
@@ -71,6 +73,7 @@ class World:
             if self.refusal:
                 raise self.refusal
             self.events.append(json.loads(payload))
+            self.meanwhile()
             return self.invoked
 
         def permits(function_arn: str, *, principal: str, source_arn: str) -> bool:
@@ -609,3 +612,20 @@ def test_what_a_deleted_key_used_is_not_kept_for_ever():
     gateway.observe(changed("DeleteUsagePlan", usagePlanId="p"), None, None)
 
     assert (left, gateway.usage_plans.snapshot()) == ([used[1]], [])
+
+
+def test_an_authorizers_answer_to_a_question_of_before_the_flush_is_not_remembered():
+    """Else who was shut out meanwhile would come in for an hour."""
+    guarded = mock_method(requestTemplates={"application/json": '{"statusCode": 200}'})
+    guarded |= {"authorizationType": "CUSTOM", "authorizerId": "z1"}
+    guard = {"id": "z1", "type": "TOKEN", "authorizerUri": URI, "identitySource": "method.request.header.Authorization"}
+    statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}
+    answer = {"principalId": "ada", "policyDocument": {"Version": "2012-10-17", "Statement": [statement]}}
+    world = World(an_api("/x", method=guarded, authorizers={"z1": guard}), invoked=Invoked(json.dumps(answer).encode()))
+    gateway = world.gateway()
+    flush = changed("FlushStageAuthorizersCache", restApiId="a1", stageName="prod")
+    world.meanwhile = lambda: gateway.observe(flush, None, None) if len(world.events) == 1 else None
+
+    statuses = [send(gateway, Authorization="t").status for _ in range(3)]
+
+    assert (statuses, len(world.events)) == ([200, 200, 200], 2)

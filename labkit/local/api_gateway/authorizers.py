@@ -46,9 +46,11 @@ class Authorizers:
         self._functions = functions
         self._now = now
         self._results: dict[tuple[str, ...], Result] = {}
+        self._forgotten = 0
 
     def forget(self, api_id: str, stage_name: str | None = None) -> None:
-        """Forget the results for an API, or for one of its stages."""
+        """Forget the results for an API, or for one of its stages; what is asked by now is not remembered either."""
+        self._forgotten += 1
         self._results = {
             key: kept
             for key, kept in self._results.items()
@@ -70,8 +72,9 @@ class Authorizers:
         key = (request.api_id, request.stage["stageName"], str(request.stage["deploymentId"]), authorizer["id"])
         result = self._results.get((*key, *identity)) if ttl and identity else None
         if result is None or result.expires <= self._now():
+            forgotten = self._forgotten
             result = await self._ask(request, authorizer, identity, ttl)
-            if ttl and identity:
+            if ttl and identity and forgotten == self._forgotten:
                 if len(self._results) >= MOST_RESULTS:
                     self._results.clear()
                 self._results[*key, *identity] = result

@@ -20,6 +20,9 @@ ACTION_NAMES = {
     ("s3", "CopyObject"): "PutObject",
     ("s3", "CreateMultipartUpload"): "PutObject",
     ("s3", "UploadPart"): "PutObject",
+    ("s3", "UploadPartCopy"): "PutObject",
+    ("s3", "ListParts"): "ListMultipartUploadParts",
+    ("s3", "ListMultipartUploads"): "ListBucketMultipartUploads",
     ("s3", "CompleteMultipartUpload"): "PutObject",
     ("s3", "ListBuckets"): "ListAllMyBuckets",
     ("s3", "GetPublicAccessBlock"): "GetBucketPublicAccessBlock",
@@ -44,6 +47,11 @@ ACTION_NAMES = {
     ("sns", "PublishBatch"): "Publish",
     ("lambda", "Invoke"): "InvokeFunction",
 }
+# What is another action when it is done to one version of an object: s3:GetObjectVersion.
+OF_VERSIONS = {
+    "GetObject", "DeleteObject", "GetObjectAcl", "PutObjectAcl", "GetObjectTagging", "PutObjectTagging",
+    "DeleteObjectTagging", "GetObjectAttributes",
+}  # fmt: skip
 PREFIXES = {"dynamodbstreams": "dynamodb", "cloudwatch": "cloudwatch"}
 
 
@@ -52,6 +60,8 @@ def action_of(call: ApiCall) -> str:
     if call.service == "apigateway":  # its actions are HTTP methods, its resources are paths
         return f"apigateway:{call.http.method}"
     name = ACTION_NAMES.get((call.service, call.operation), call.operation)
+    if call.service == "s3" and call.params.get("VersionId") and name in OF_VERSIONS:
+        name = name.replace("Object", "ObjectVersion")
     return f"{PREFIXES.get(call.service, call.service)}:{name}"
 
 
@@ -60,7 +70,8 @@ def needs_of(call: ApiCall) -> list[tuple[str, str]]:
     action = action_of(call)
     needs = [(action, resource) for resource in resources_of(call)]
     if call.service == "s3" and (source := call.http.headers.get("x-amz-copy-source")):
-        needs.append(("s3:GetObject", f"arn:aws:s3:::{unquote(source).lstrip('/').partition('?')[0]}"))
+        copied, _, version = source.lstrip("/").partition("?versionId=")
+        needs.append(("s3:GetObjectVersion" if version else "s3:GetObject", f"arn:aws:s3:::{unquote(copied)}"))
     if call.operation == "StartMessageMoveTask":
         needs += [(f"sqs:{name}", resource) for name in MOVES for _, resource in needs[:1]]
         if destination := call.params.get("DestinationArn"):
@@ -108,8 +119,8 @@ def _sqs(params: dict[str, Any], place: str) -> list[str]:
 
 
 def _dynamodb(params: dict[str, Any], place: str) -> list[str]:
-    if params.get("StreamArn"):
-        return [params["StreamArn"]]
+    if arn := params.get("StreamArn") or params.get("ResourceArn"):
+        return [arn]
     names = [params.get("TableName")]
     if isinstance(params.get("RequestItems"), dict):
         names = list(params["RequestItems"])
@@ -130,7 +141,7 @@ def _lambda(params: dict[str, Any], place: str) -> list[str]:
         version = f":{params['VersionNumber']}" if params.get("VersionNumber") else ""
         return [(layer if layer.startswith("arn:") else f"arn:aws:lambda:{place}:layer:{layer}") + version]
     if not name:
-        return []
+        return [params.get("Resource") or ""]
     arn = name if name.startswith("arn:") else f"arn:aws:lambda:{place}:function:{name.rpartition('function:')[2]}"
     qualifier = params.get("Qualifier")
     return [f"{arn}:{qualifier}" if qualifier and arn.count(":") == 6 else arn]

@@ -62,3 +62,30 @@ def test_a_record_is_kept_until_its_log_file_is_in_the_bucket():
     left = asyncio.run(deliver())
 
     assert (seen, left, noted) == ([["first", "later"]], ["later"], [("written", ARN, 1)])
+
+
+def test_a_bucket_that_goes_while_a_log_file_is_on_its_way_is_told_of_and_the_record_kept():
+    """It was there when its policy was asked; the next attempt, as often as AWS tries, finds it again."""
+    trail = {"Name": "audit", "TrailARN": ARN, "S3BucketName": "logs", "times": {}}
+    told, stored = [], asyncio.Event()
+
+    async def put_object(bucket, key, body, content_type):
+        if not told:
+            raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
+        stored.set()
+
+    async def why_not(trail):
+        return ""
+
+    async def deliver():
+        delivery.to_log_file(ARN, {"eventID": "1", "awsRegion": "us-east-1"})
+        await asyncio.wait_for(stored.wait(), 5)
+        await asyncio.sleep(0)
+
+    delivery = Delivery(
+        trail={ARN: trail}.get, why_not=why_not, put_object=put_object, put_service_event=None, clock=Clock(30_000),
+        emit=lambda kind, **fields: told.append((kind, fields["why"])), note=lambda *change: None,
+    )  # fmt: skip
+    asyncio.run(deliver())
+
+    assert (told, delivery.unwritten, trail["delivery_error"]) == ([("not delivered", "NoSuchBucket")], {}, "")

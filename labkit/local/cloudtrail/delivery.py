@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from labkit.local.api_call import ACCOUNT_ID
+from labkit.local.api_call import ACCOUNT_ID, AwsError
 from labkit.local.clock import Clock
 from labkit.local.cloudtrail.trail_bucket import log_prefix
 
@@ -98,15 +98,17 @@ class Delivery:
 
     async def _put_log_files(self, trail: dict[str, Any], records: list[dict[str, Any]]) -> bool:
         known, why = trail.get("delivery_error"), await self._why_not(trail)
+        try:
+            for region in () if why else sorted({record["awsRegion"] for record in records}):
+                await self._put_log_file(trail, region, [one for one in records if one["awsRegion"] == region])
+        except AwsError as error:  # the bucket went meanwhile
+            why = error.code
         trail["delivery_error"] = why
-        if why:
-            if why != known:
-                self._emit("not delivered", trail=trail["Name"], bucket=trail["S3BucketName"], why=why)
-            return False
-        for region in sorted({record["awsRegion"] for record in records}):
-            await self._put_log_file(trail, region, [one for one in records if one["awsRegion"] == region])
-        trail["times"]["LatestDeliveryTime"] = self._clock.now()
-        return True
+        if not why:
+            trail["times"]["LatestDeliveryTime"] = self._clock.now()
+        elif why != known:
+            self._emit("not delivered", trail=trail["Name"], bucket=trail["S3BucketName"], why=why)
+        return not why
 
     async def _put_log_file(self, trail: dict[str, Any], region: str, records: list[dict[str, Any]]) -> None:
         now = datetime.fromtimestamp(self._clock.now(), UTC)

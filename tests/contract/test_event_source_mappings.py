@@ -191,6 +191,21 @@ def test_the_mapping_of_a_queue_that_was_deleted_is_disabled_until_somebody_enab
     assert [event["Records"][0]["body"] for event in eventually(lambda: printed(client, target))] == ["for the new one"]
 
 
+def test_mappings_are_listed_in_pages(client, function, queue):
+    """https://docs.aws.amazon.com/lambda/latest/api/API_ListEventSourceMappings.html."""
+    arns = [queue()[1] for _ in range(3)]
+    target, aws = function(PRINTING, *((QUEUE_READS, arn) for arn in arns)), client("lambda")
+    for arn in arns:
+        aws.create_event_source_mapping(EventSourceArn=arn, FunctionName=target, Enabled=False)
+
+    pages = aws.get_paginator("list_event_source_mappings").paginate(
+        FunctionName=target, PaginationConfig={"PageSize": 2}
+    )
+
+    listed = [[mapping["EventSourceArn"] for mapping in page["EventSourceMappings"]] for page in pages]
+    assert listed == [arns[:2], arns[2:]]
+
+
 def test_of_many_equal_mappings_that_are_created_at_once_there_is_one(*, client, function, table):
     """The others get the 409 that a second one always gets."""
     _, stream, grant = table()

@@ -12,14 +12,15 @@ from typing import Any
 
 from labkit.local.api_call import ACCOUNT_ID, ApiCall, AwsError
 from labkit.local.clock import Clock
-from labkit.local.event_source_mapping.mapping_settings import apply, check_starting_position, defaults, invalid, shown
+from labkit.local.event_source_mapping.event_sources import check_queue, place_on_stream
+from labkit.local.event_source_mapping.mapping_settings import apply, defaults, invalid, shown
 from labkit.local.event_source_mapping.pollers import KINDS, Pollers
 from labkit.local.event_source_mapping.sqs import Queues
 from labkit.local.event_source_mapping.stream_poller import Streams
 from labkit.local.event_source_mapping.surroundings import Surroundings
 from labkit.local.picture import Arrow, Picture, part_of
 
-QUEUE_ACTIONS = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
+LARGEST_PAGE = 100
 
 
 class EventSourceMappings:
@@ -97,9 +98,11 @@ class EventSourceMappings:
         mapping = self._new(call, configuration["FunctionArn"], source)
         apply(mapping, params, source)
         if source == "sqs":
-            await self._check_queue(mapping, configuration)
+            await check_queue(arn, configuration, self._queues, self._role_can)
         else:
-            await self._check_stream(mapping, configuration, params)
+            mapping |= await place_on_stream(
+                params, configuration, self._streams[source], KINDS[source], self._role_can
+            )
         self._check_new(mapping, source)
         self._mappings[mapping["UUID"]] = mapping
         if params.get("Enabled") is False:
@@ -136,43 +139,6 @@ class EventSourceMappings:
                     409,
                 )
 
-    async def _check_queue(self, mapping: dict[str, Any], configuration: dict[str, Any]) -> None:
-        arn = mapping["EventSourceArn"]
-        for action in QUEUE_ACTIONS:
-            if not await self._role_can(configuration["Role"], action, arn):
-                verb = action.partition(":")[2]
-                raise invalid(f"The provided execution role does not have permissions to call {verb} on SQS")
-        try:
-            visibility = int(self._queues.attributes_of(arn)["VisibilityTimeout"])
-        except AwsError as error:
-            raise invalid(
-                f"Error occurred while ReceiveMessage. SQS Error Code: {error.code}. SQS Error Message: {error.message}"
-            ) from None
-        if visibility < configuration["Timeout"]:
-            raise invalid(
-                f"Queue visibility timeout: {visibility} seconds is less than Function timeout: "
-                f"{configuration['Timeout']} seconds"
-            )
-
-    async def _check_stream(
-        self, mapping: dict[str, Any], configuration: dict[str, Any], params: dict[str, Any]
-    ) -> None:
-        arn = mapping["EventSourceArn"]
-        source = arn.split(":")[2]
-        timestamp = check_starting_position(params, source)
-        for action in KINDS[source].actions:
-            if not await self._role_can(configuration["Role"], action, arn):
-                raise invalid(KINDS[source].no_access.format(arn=arn))
-        shards = await self._streams[source].shards(arn)
-        if shards is None:
-            raise invalid(f"Stream not found: {arn}")
-        position = mapping["StartingPosition"] = params["StartingPosition"]
-        if position == "AT_TIMESTAMP":
-            mapping["StartingPositionTimestamp"] = timestamp
-        mapping["Positions"] = {
-            shard: [await self._streams[source].start(arn, shard, position, timestamp)] for shard in shards
-        }
-
     def update(self, call: ApiCall) -> dict[str, Any]:
         """Change a mapping; Enabled false stops it."""
         mapping, params = self._of(call), call.params
@@ -200,17 +166,20 @@ class EventSourceMappings:
         return shown(mapping)
 
     def list_mappings(self, call: ApiCall) -> dict[str, Any]:
-        """List mappings, by source and function if given."""
+        """List mappings, by source and function if given, in pages of 100 at most."""
         source, name = call.params.get("EventSourceArn"), call.params.get("FunctionName")
         function = _in_region(str(name), call.region) if name else None
         found = [
-            shown(mapping)
-            for mapping in self._mappings.values()
+            uid
+            for uid, mapping in self._mappings.items()
             if mapping["Region"] == call.region
             and source in (None, mapping["EventSourceArn"])
             and function in (None, mapping["FunctionArn"])
         ]
-        return {"EventSourceMappings": found}
+        marker, most = call.params.get("Marker"), min(call.params.get("MaxItems") or LARGEST_PAGE, LARGEST_PAGE)
+        left = found[found.index(marker) + 1 :] if marker in found else found
+        page = {"EventSourceMappings": [shown(self._mappings[uid]) for uid in left[:most]]}
+        return page | ({"NextMarker": left[most - 1]} if len(left) > most else {})
 
     def tags_of(self, arn: str) -> dict[str, str] | None:
         """Return the tags of a mapping, to be changed; ``None`` where there is no such mapping."""

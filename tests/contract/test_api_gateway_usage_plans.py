@@ -94,6 +94,11 @@ def test_a_usage_plan_has_stages_that_exist(metered: Metered):
         assert patched(op, "nope:prod") == (MISSING, unknown("nope", "prod", plan), 404)
         assert patched(op, f"{api_id}:nope") == (MISSING, unknown(api_id, "nope", plan), 404)
         assert [patched(op, None), patched(op, "nope")] == [(BAD, "Invalid API Stage specified", 400)] * 2
+    assert patched("replace", f"{api_id}:prod") == (
+        BAD,
+        "Invalid patch path  '/apiStages' specified for op 'replace'.",
+        400,
+    )
     assert gateway.get_usage_plan(usagePlanId=plan)["apiStages"] == [{"apiId": api_id, "stage": "prod"}]
 
 
@@ -136,6 +141,16 @@ def test_a_usage_plan_that_cannot_be_changed_stays_as_it_is(metered: Metered):
     assert (after["name"], after["quota"]) == ("metered", shown)
 
 
+def test_a_stage_that_is_deleted_is_on_no_usage_plan(metered: Metered):
+    """No recording tells whether AWS takes it off or refuses to delete it; the local cloud takes it off."""
+    gateway = metered.gateway
+    plan = metered.plan("prod")
+
+    gateway.delete_stage(restApiId=metered.api.id, stageName="prod")
+
+    assert gateway.get_usage_plan(usagePlanId=plan)["apiStages"] == []
+
+
 def test_the_limits_of_a_method_come_off_a_usage_plan(metered: Metered):
     """One method's by its path, all of a stage's by the stage's."""
     plan, stage = metered.plan("prod"), f"/apiStages/{metered.api.id}:prod/throttle"
@@ -147,6 +162,7 @@ def test_the_limits_of_a_method_come_off_a_usage_plan(metered: Metered):
     both = throttle("replace", "/~1b/GET/burstLimit", "3")
 
     assert both == {"/a/GET": {"rateLimit": 2.0, "burstLimit": 0}, "/b/GET": {"rateLimit": 0.0, "burstLimit": 3}}
+    metered.patch(plan, "add", "/apiStages", f"{metered.api.id}:prod")
     assert throttle("remove", "/~1a/GET") == {"/b/GET": {"rateLimit": 0.0, "burstLimit": 3}}
     assert throttle("remove", "") is None
 

@@ -105,6 +105,7 @@ class ApiGateway:
             self.usage_plans.forget(api_id)
         elif call.operation == "DeleteDeployment":
             self._deployments.pop((call.params["restApiId"], call.params["deploymentId"]), None)
+            self._models.forget(call.params["restApiId"])  # the other deployments' are compiled when next used
         elif call.operation in ("DeleteUsagePlan", "DeleteApiKey"):
             self.usage_plans.forget(call.params.get("usagePlanId") or call.params["apiKey"])
 

@@ -145,7 +145,7 @@ def _patch_usage_plan(plan: Any, verb: str, path: str, value: str) -> None:
         setattr(plan, parts[0], {})
     elif len(parts) == 2 and parts[1] in LIMITS.get(parts[0], {}) and verb != "remove":
         getattr(plan, parts[0])[parts[1]] = LIMITS[parts[0]][parts[1]](value)
-    elif path == "/apiStages":
+    elif path == "/apiStages" and verb in ("add", "remove"):
         _patch_api_stages(plan, verb, value)
     elif parts[0] == "apiStages" and parts[2:3] == ["throttle"] and len(parts) in lengths:
         _patch_method_throttle(plan, parts, value)
@@ -157,9 +157,13 @@ def _patch_usage_plan(plan: Any, verb: str, path: str, value: str) -> None:
 def _patch_api_stages(plan: Any, verb: str, value: str) -> None:
     api_id, _, stage = value.partition(":")
     others = [one for one in plan.api_stages if (one["apiId"], one["stage"]) != (api_id, stage)]
-    if not stage or (verb == "remove" and len(others) == len(plan.api_stages)):
+    there = len(others) < len(plan.api_stages)
+    if verb == "remove" and not there:
         raise _bad_request("Invalid API Stage specified")
-    plan.api_stages = others if verb == "remove" else [*others, {"apiId": api_id, "stage": stage}]
+    if verb == "remove":
+        plan.api_stages = others
+    elif not there:  # one that is there keeps the limits of its methods
+        plan.api_stages = [*others, {"apiId": api_id, "stage": stage}]
 
 
 def _patch_method_throttle(plan: Any, parts: list[str], value: str) -> None:

@@ -132,6 +132,7 @@ def run_notebooks(
         for number, notebook in enumerate(notebooks, 1):
             if not interactive:
                 print(f"[{number}/{len(notebooks)}] {notebook.stem} …", flush=True)
+            kernel = kernels.take()
             failed = _catch_up(notebook, [*built, *(one.notebook[:2] for one in results if one.passed)], parameters)
             result = failed or _run_one(
                 notebook,
@@ -140,7 +141,7 @@ def run_notebooks(
                 solved=solved,
                 options={
                     "engine_name": ENGINE,
-                    "km": kernels.take(),
+                    "km": kernel,
                     "execution_timeout": timeout,
                     "progress_bar": {"desc": notebook.stem, "leave": False, "file": terminal} if interactive else False,
                 },

@@ -42,8 +42,8 @@ def measure(
         for start in (labkit_target, *([PEERS[peer]] if peer else [])):
             pipelines.append(deployed(running.enter_context(start()), zips))
         rounds = [[pipeline.one_visit() for pipeline in pipelines] for _ in range(samples)]
-        for pipeline, milliseconds in zip(pipelines, zip(*rounds, strict=True), strict=True):
-            pipeline.take_latency(milliseconds)
+        for place, pipeline in enumerate(pipelines if rounds else []):
+            pipeline.take_latency(milliseconds[place] for milliseconds in rounds)
         for pipeline in pipelines:
             pipeline.measure_idle()
         for pipeline in pipelines:

@@ -92,10 +92,12 @@ def test_a_kernel_has_imported_what_its_notebook_imports_and_binds_no_name(tmp_p
         notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in cells])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         nbformat.write(notebook, tmp_path / f"{name}.ipynb")
+    (tmp_path / "00_damaged.ipynb").write_text("{")
     paths = sorted(tmp_path.glob("*.ipynb"))
 
-    results = notebook_run.run_notebooks(paths, out=tmp_path / "build", parameters={}, html=False)
+    damaged, *results = notebook_run.run_notebooks(paths, out=tmp_path / "build", parameters={}, html=False)
 
+    assert "is no notebook" in damaged.error  # and nobody after it gets the kernel that was meant for it
     assert [(result.cell, result.error) for result in results] == [
         (0, ""),
         (3, "ModuleNotFoundError: No module named 'no_such_module'"),

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from labkit.local.local_cloud import LocalCloud, Settings
 
 DEFAULT_PORT = 4566
+IDLE_ON_A_HUB = 3600.0  # seconds
 
 
 class CannotStart(Exception):
@@ -183,8 +185,18 @@ async def _serve_without_signals(server: uvicorn.Server, listener: socket.socket
     await server._serve([listener])  # Server.serve() would take over the signals
 
 
+def idle_exit(environment: Mapping[str, str]) -> float:
+    """Return the seconds without a request after which the local cloud ends itself; 0 is never.
+
+    ``LABKIT_IDLE_EXIT`` says so. Under a JupyterHub, whose stopping of a person's server leaves the local cloud as it
+    is, an hour is the default.
+    """
+    default = IDLE_ON_A_HUB if environment.get("JUPYTERHUB_SERVICE_PREFIX") else 0
+    return float(environment.get("LABKIT_IDLE_EXIT") or default)
+
+
 async def _stop_when_idle(server: Any, stop: asyncio.Event) -> None:
-    seconds = float(os.environ.get("LABKIT_IDLE_EXIT") or 0)
+    seconds = idle_exit(os.environ)
     if seconds <= 0:
         return None
     seen, since = -1, time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import site
 import subprocess
 import sys
 import venv
@@ -15,31 +16,47 @@ from filelock import FileLock
 
 from tests.conftest import REPOSITORY
 
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
-ENVIRONMENT = REPOSITORY / ".venv-tools"
+HERE = Path(__file__).parent
 
 RunTool = Callable[..., "subprocess.CompletedProcess[str]"]
 
 
 @pytest.fixture(scope="session")
 def tools_python() -> Path:
-    """The Python of ``.venv-tools``, which is made once (half a minute) and again when the requirements change.
+    """The Python of ``.venv-tools``."""
+    return python_of(REPOSITORY / ".venv-tools", HERE / "requirements.txt")
 
-    Without a registry the tests fail, unless LABKIT_OFFLINE is set: then they are skipped.
+
+@pytest.fixture(scope="session")
+def hub_python() -> Path:
+    """The Python of ``.venv-hub``: JupyterHub, beside everything that this Python has."""
+    sees = "".join(f"import site; site.addsitedir({folder!r})\n" for folder in site.getsitepackages())
+    return python_of(REPOSITORY / ".venv-hub", HERE / "requirements-jupyterhub.txt", sees=sees)
+
+
+def python_of(environment: Path, requirements: Path, *, sees: str = "") -> Path:
+    """A virtual environment that is made once (half a minute) and again when the requirements change.
+
+    Without a registry the tests fail, unless LABKIT_OFFLINE is set: then they are skipped. *sees* are the
+    lines of a ``.pth`` file in it.
     """
-    python = ENVIRONMENT / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
-    wanted = f"{sys.version}\n{REQUIREMENTS.read_text()}"
-    made = ENVIRONMENT / "made-from.txt"
-    with FileLock(f"{ENVIRONMENT}.lock", timeout=600):
+    python = environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    wanted = f"{sys.version}\n{requirements.read_text()}{sees}"
+    made = environment / "made-from.txt"
+    with FileLock(f"{environment}.lock", timeout=600):
         if made.exists() and made.read_text() == wanted:
             return python
         if os.environ.get("LABKIT_OFFLINE"):
-            pytest.skip(f"LABKIT_OFFLINE is set, and {ENVIRONMENT.name} has not been made: the tools are not there")
-        venv.create(ENVIRONMENT, clear=True, with_pip=True)
+            pytest.skip(f"LABKIT_OFFLINE is set, and {environment.name} has not been made: the tools are not there")
+        venv.create(environment, clear=True, with_pip=True)
+        if sees:
+            where = "import sysconfig; print(sysconfig.get_path('purelib'))"
+            folder = subprocess.run([str(python), "-c", where], capture_output=True, text=True, check=True).stdout
+            (Path(folder.strip()) / "beside.pth").write_text(sees)
         pip = [str(python), "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--no-compile"]
-        installed = subprocess.run([*pip, "-r", str(REQUIREMENTS)], capture_output=True, text=True, check=False)
+        installed = subprocess.run([*pip, "-r", str(requirements)], capture_output=True, text=True, check=False)
         if installed.returncode:
-            pytest.fail(f"{ENVIRONMENT.name} could not be made (LABKIT_OFFLINE=1 skips this):\n{installed.stderr}")
+            pytest.fail(f"{environment.name} could not be made (LABKIT_OFFLINE=1 skips this):\n{installed.stderr}")
         made.write_text(wanted)
     return python
 

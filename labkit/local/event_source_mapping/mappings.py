@@ -100,9 +100,8 @@ class EventSourceMappings:
         if source == "sqs":
             await check_queue(arn, configuration, self._queues, self._role_can)
         else:
-            mapping |= await place_on_stream(
-                params, configuration, self._streams[source], KINDS[source], self._role_can
-            )
+            streams, kind = self._streams[source], KINDS[source]
+            mapping |= await place_on_stream(params, configuration, streams, kind, self._role_can)
         self._check_new(mapping, source)
         self._mappings[mapping["UUID"]] = mapping
         if params.get("Enabled") is False:

@@ -28,7 +28,7 @@ class Trip:
 
 
 TRIPS = (
-    Trip("dynamodb", ("ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"), Exception,
+    Trip("dynamodb", ("ExecuteStatement", "ExecuteTransaction"), Exception,
          "ValidationException", "Statement wasn't well formed, can't be processed"),
     Trip("dynamodb", ("DescribeExport",), KeyError, "ExportNotFoundException", "There is no such export."),
     Trip("dynamodb", ("DescribeImport",), KeyError, "ImportNotFoundException", "There is no such import."),

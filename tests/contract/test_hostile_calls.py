@@ -170,7 +170,6 @@ def test_a_key_that_is_no_value_of_dynamodb_is_refused(cloud, client, unique, ke
 @pytest.mark.parametrize(
     ("service", "operation", "parameters", "code"),
     [
-        ("dynamodb", "execute_statement", {"Statement": "SELEKT"}, "ValidationException"),
         ("dynamodb", "create_table", {"TableName": "no-keys"}, "ValidationException"),
         ("dynamodb", "transact_write_items", {"TransactItems": [{}]}, "ValidationException"),
         ("dynamodbstreams", "get_records", {"ShardIterator": "old"}, "ExpiredIteratorException"),
@@ -204,23 +203,3 @@ def test_a_common_mistake_is_the_callers_and_never_a_bug_of_labkit(
         getattr(client(service), operation)(**bucket, **parameters)
 
     assert refused.value.response["Error"]["Code"] == code
-
-
-def test_of_a_batch_of_statements_each_has_its_own_error(client, unique):
-    """One that is none, or that does not fit the table, does not keep the others from being run.
-
-    Source: DynamoDB API Reference, BatchStatementError.
-    """
-    name, dynamodb = unique("Statements"), client("dynamodb")
-    dynamodb.create_table(
-        TableName=name,
-        KeySchema=[{"AttributeName": "k", "KeyType": "HASH"}],
-        AttributeDefinitions=[{"AttributeName": "k", "AttributeType": "S"}],
-        BillingMode="PAY_PER_REQUEST",
-    )
-    texts = ["SELEKT", f"INSERT INTO \"{name}\" VALUE {{'k': '1'}}", f"INSERT INTO \"{name}\" VALUE {{'x': '1'}}"]
-
-    answers = dynamodb.batch_execute_statement(Statements=[{"Statement": text} for text in texts])["Responses"]
-
-    assert [one.get("Error", {}).get("Code") for one in answers] == ["ValidationError", None, "ValidationError"]
-    assert dynamodb.scan(TableName=name)["Items"] == [{"k": {"S": "1"}}]

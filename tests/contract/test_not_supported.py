@@ -28,6 +28,9 @@ def test_an_alarm_is_refused(client):
         ("dynamodb", "update_continuous_backups", {
             "TableName": "ttt", "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": True},
         }, "only the table of this moment could be restored"),
+        ("dynamodb", "execute_statement", {"Statement": "SELECT * FROM t WHERE a = 5"}, "PartiQL would be misread"),
+        ("dynamodb", "batch_execute_statement", {"Statements": [{"Statement": "SELECT * FROM t"}]}, "PartiQL"),
+        ("dynamodb", "execute_transaction", {"TransactStatements": [{"Statement": "SELECT * FROM t"}]}, "PartiQL"),
         ("iam", "create_login_profile", {"UserName": "u", "Password": "p"}, "there is no console"),
         ("logs", "put_metric_filter", {
             "logGroupName": "g", "filterName": "f", "filterPattern": "", "metricTransformations": [

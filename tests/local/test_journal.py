@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import dataclasses
 import json
 import os
 import pickle
@@ -153,6 +154,17 @@ def moto_from(journal):
         yield
     finally:
         asyncio.run(state.reset())
+
+
+def test_changes_that_are_tried_again_are_of_every_kind():
+    """A part of an upload is as dear as an item of a table."""
+    table = {("us-east-1", "t"): [{"k": {"S": "1"}}]}
+    values = {field.name: table if field.name == "items" else {field.name} for field in dataclasses.fields(Changes)}
+    kept, again = Changes(), Changes(**values)
+
+    kept.update(again)
+
+    assert kept == again
 
 
 @pytest.fixture

@@ -17,8 +17,7 @@ from labkit.local.iam_actions import resources_of
 KINDS = {"dynamodb": dynamodb_streams.KIND, "kinesis": kinesis.KIND}
 WRITES = {
     "dynamodb": {
-        "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems", "ExecuteStatement",
-        "BatchExecuteStatement",
+        "PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems",
     },
     "kinesis": {"PutRecord", "PutRecords"},
 }  # fmt: skip

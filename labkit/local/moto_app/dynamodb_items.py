@@ -7,13 +7,11 @@ https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchWriteIte
 
 from __future__ import annotations
 
-import json
 import zlib
 from typing import Any
 
 from labkit.local.api_call import ApiCall, Forward, HttpResponse, Interceptor
 from labkit.local.moto_app.app import MotoApp, backend
-from labkit.local.moto_app.partiql import responses
 
 LARGEST_BODY = 2**16
 MOST_ITEMS = 25
@@ -32,7 +30,6 @@ class Items:
         return {
             ("dynamodb", "PutItem"): self.put_item,
             ("dynamodb", "BatchWriteItem"): self.batch_write_item,
-            ("dynamodb", "BatchExecuteStatement"): self.batch_execute_statement,
         }
 
     async def put_item(self, call: ApiCall, forward: Forward) -> HttpResponse:
@@ -54,11 +51,6 @@ class Items:
         items = [put["PutRequest"]["Item"] for put in puts]
         stored = 0 < len(items) <= MOST_ITEMS and await self._moto.run(_store, call, table, items)
         return _answer(call, b'{"UnprocessedItems":{}}') if stored else await forward(call)
-
-    async def batch_execute_statement(self, call: ApiCall, forward: Forward) -> HttpResponse:
-        """Run statements of PartiQL, each with an answer of its own."""
-        found = await responses(call, forward)
-        return await forward(call) if found is None else _answer(call, json.dumps({"Responses": found}).encode())
 
 
 def _is_put(request: Any) -> bool:

@@ -40,6 +40,9 @@ _REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
         "only the table of this moment could be restored": ("RestoreTableToPointInTime", "UpdateContinuousBackups"),
         "the objects would come and go unseen by the rest of the cloud": ("ExportTableToPointInTime", "ImportTable"),
         "nobody would ask the policy": ("PutResourcePolicy",),
+        "most of PartiQL would be misread; GetItem, Query, PutItem and UpdateItem do the same": (
+            "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction",
+        ),
     },
     "iam": {
         "nobody can log in: there is no console": (
@@ -79,6 +82,9 @@ _REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
         "there is no key service": ("StartStreamEncryption",),
         "no metric would come of it": ("EnableEnhancedMonitoring",),
         "nobody would ask the policy": ("PutResourcePolicy",),
+        "most of PartiQL would be misread; GetItem, Query, PutItem and UpdateItem do the same": (
+            "ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction",
+        ),
     },
 }  # fmt: skip
 REFUSED = {

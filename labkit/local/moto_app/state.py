@@ -88,9 +88,6 @@ class MotoState:
         return [self._backend(service, region) for service, region in existing_backends()]
 
     def _collect(self, changes: Changes) -> list[Record]:
-        for region in changes.rewritten:
-            self._known = {place: one for place, one in self._known.items() if place[:2] != ("dynamodb", region)}
-            changes.backends.add(("dynamodb", region))
         touched: list[Place] = [("s3", "aws", bucket) for bucket, _ in changes.objects]
         touched += [("s3", "aws", bucket, upload) for bucket, upload, _ in changes.parts]
         for region, table in changes.items:

@@ -14,7 +14,6 @@ from typing import Any
 from labkit.local.api_call import ApiCall
 
 OBJECT_ONLY = frozenset({"PutObject", "CopyObject", "DeleteObject", "DeleteObjects"})
-PARTIQL = frozenset({"ExecuteStatement", "BatchExecuteStatement", "ExecuteTransaction"})
 Place = tuple[str, ...]
 
 
@@ -23,7 +22,7 @@ class Changes:
     """*backends* by service and region; *objects* by bucket and key; *items* by region and table, with the key in each.
 
     *parts* are those of uploads: bucket, upload and number. *grown* are streams that got longer: service, region, and
-    their own names. *rewritten* are tables of which nobody knows what changed.
+    their own names.
     """
 
     backends: set[tuple[str, str]] = field(default_factory=set)
@@ -31,14 +30,13 @@ class Changes:
     parts: set[tuple[str, str, int]] = field(default_factory=set)
     items: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     grown: set[Place] = field(default_factory=set)
-    rewritten: set[str] = field(default_factory=set)
 
     def __bool__(self) -> bool:
-        return bool(self.backends or self.objects or self.parts or self.items or self.grown or self.rewritten)
+        return bool(self.backends or self.objects or self.parts or self.items or self.grown)
 
     def update(self, other: Changes) -> None:
         """Add the changes of *other*."""
-        for name in ("backends", "objects", "grown", "rewritten"):
+        for name in ("backends", "objects", "parts", "grown"):
             getattr(self, name).update(getattr(other, name))
         for table, items in other.items.items():
             self.items.setdefault(table, []).extend(items)
@@ -74,9 +72,6 @@ class Changes:
             self.backends.add(("s3", "aws"))
 
     def _add_dynamodb(self, call: ApiCall) -> None:
-        if call.operation in PARTIQL:
-            self.rewritten.add(call.region)
-            return
         known = False
         for table, item in written_items(call.operation, call.params):
             name = str(table).rpartition("/")[2]

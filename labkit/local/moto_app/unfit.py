@@ -28,8 +28,6 @@ class Trip:
 
 
 TRIPS = (
-    Trip("dynamodb", ("ExecuteStatement", "ExecuteTransaction"), Exception,
-         "ValidationException", "Statement wasn't well formed, can't be processed"),
     Trip("dynamodb", ("DescribeExport",), KeyError, "ExportNotFoundException", "There is no such export."),
     Trip("dynamodb", ("DescribeImport",), KeyError, "ImportNotFoundException", "There is no such import."),
     Trip("dynamodb", ("TransactWriteItems",), IndexError,

@@ -125,7 +125,7 @@ def test_a_restored_schedule_is_due_when_it_would_have_been():
 
     async def run():
         schedules = Schedules(now=lambda: NOW, fire=lambda arn, due: None)
-        rules = Rules(buses=EventBuses(now=time.time), schedules=schedules, services=set(), now=time.time)
+        rules = Rules(buses=EventBuses(now=time.time), schedules=schedules, now=time.time)
         rules.restore([kept])
         schedules.close()
         return schedules._due

@@ -1,10 +1,11 @@
 """The notebooks run headless in the ways that people run them.
 
-``make test``: each notebook in the course's order as given, and at once again with its solutions put in, in one lab on
-one local cloud. That is the run in order, the solved run, and each notebook twice in a row; 99 twice ends with an empty
-inventory. One notebook: ``python -m pytest tests/notebooks/test_runs.py -k 05_`` (it catches up with what 05 needs).
+``make test``: each notebook in the course's order as given, in one lab on one local cloud, and 99 twice, which ends
+with an empty inventory. (That each solution is accepted by its check, ``test_checks_*`` show.) One notebook:
+``python -m pytest tests/notebooks/test_runs.py -k 05_`` (it catches up with what 05 needs).
 
-``make test-all`` adds each notebook alone in a lab of its own after ``catch_up``, and twice in a row as given.
+``make test-all`` adds each notebook at once again with its solutions put in, alone in a lab of its own after
+``catch_up``, and twice in a row as given.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from tests.notebooks.conftest import own_environment
 
 NOTEBOOKS = [one.path for one in graph.notebooks().values()]
 SECONDS = 300
+ALL_RUNS = pytest.mark.all_runs
+TWICE = [path for path in NOTEBOOKS if path.name.startswith("99")]
 ALONE = [path for path in NOTEBOOKS if graph.read(path).needs]
 
 
@@ -72,15 +75,18 @@ def in_order(state: Path, tmp_path_factory: pytest.TempPathFactory) -> Runs:
 @pytest.mark.timeout(SECONDS)
 @pytest.mark.parametrize(
     ("notebook", "solved"),
-    [(path, solved) for path in NOTEBOOKS for solved in (False, True)],
-    ids=[f"{path.stem}-{word}" for path in NOTEBOOKS for word in ("as_given", "solved_again")],
+    [
+        pytest.param(path, solved, id=f"{path.stem}-{word}", marks=() if path in TWICE or not solved else ALL_RUNS)
+        for path in NOTEBOOKS
+        for solved, word in ((False, "as_given"), (True, "solved_again"))
+    ],
 )
 def test_every_notebook_runs_in_order_and_again_with_its_solutions(in_order, notebook, solved):
     """Nothing is skipped; a solution that its check does not accept fails here."""
     in_order.run(notebook, solved=solved)
 
 
-@pytest.mark.parametrize("last", [path.stem for path in NOTEBOOKS if path.name.startswith("99")])
+@pytest.mark.parametrize("last", [path.stem for path in TWICE])
 def test_nothing_is_left_after_99(in_order, last):
     """99 ran twice; the inventory is empty, and cleaning up once more finds nothing."""
     assert in_order.passed[-2:] == ["99", "99"], f"{last} has not passed twice, so this shows nothing"

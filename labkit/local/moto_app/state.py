@@ -181,7 +181,9 @@ class MotoState:
 
     def _reset(self) -> None:
         for service, region in existing_backends():
-            del regions_of(service)[region]
+            gone = regions_of(service).pop(region)
+            if service == "s3":
+                gone.reset()  # closes the files of its objects
         _correct_globals()
         self.changes, self._known, self._lengths = Changes(), {}, {}
 
